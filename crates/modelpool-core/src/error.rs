@@ -9,107 +9,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capability::Flag;
 use crate::plan::NoModelFits;
+use crate::quota::QuotaReport;
 
-/// Longest excerpt of an upstream's answer that an error keeps, in characters.
-const EXCERPT_CHARACTERS: usize = 500;
+mod excerpt;
+mod kind;
+#[cfg(test)]
+mod tests;
 
-/// What happened.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The vendor's rate limit; with the time it asked to wait, where it said so.
-    RateLimited {
-        /// How long the vendor asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The vendor has no capacity at the moment.
-    Overloaded {
-        /// How long the vendor asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The upstream failed (status 5xx).
-    Server,
-    /// No connection: refused, unreachable, name not found, TLS failed, or reset before an answer.
-    Connect,
-    /// It took too long.
-    Timeout(TimeoutKind),
-    /// The input does not fit the model's context window.
-    ContextLength {
-        /// The window in tokens, where the upstream said so.
-        window: Option<u64>,
-    },
-    /// The vendor refused the content.
-    ContentFilter,
-    /// The model does not support something the request needs.
-    Unsupported {
-        /// What it lacks, where that is one of the built-in capabilities.
-        capability: Option<Flag>,
-    },
-    /// The request is wrong, and would be wrong for every model.
-    InvalidRequest,
-    /// The upstream refused our key.
-    Auth,
-    /// The vendor's account has no money or no quota left.
-    Billing,
-    /// The vendor does not know the model.
-    ModelNotFound,
-    /// The answer is not what the wire protocol says it should be.
-    Protocol,
-    /// The stream ended before the answer was complete.
-    StreamLost,
-    /// The caller's budget is used up.
-    BudgetExceeded,
-    /// No model of the pool meets the requirements.
-    NoModelFits(Arc<NoModelFits>),
-    /// The entry cannot be called as it is configured: provider unknown, address or key missing.
-    Configuration,
-    /// The caller may not use the model.
-    Forbidden,
-    /// The caller went away.
-    Cancelled,
-}
-
-/// Which limit a timeout ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeoutKind {
-    /// Connecting.
-    Connect,
-    /// The head of a plain answer.
-    Response,
-    /// The first meaningful event of a stream.
-    FirstToken,
-    /// The pause between two events of a stream, or two parts of a plain answer.
-    Idle,
-    /// The deadline of the whole request.
-    Total,
-}
-
-impl TimeoutKind {
-    /// The key of the limit in the configuration.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            TimeoutKind::Connect => "connect_ms",
-            TimeoutKind::Response => "response_ms",
-            TimeoutKind::FirstToken => "first_token_ms",
-            TimeoutKind::Idle => "idle_ms",
-            TimeoutKind::Total => "total_ms",
-        }
-    }
-}
-
-/// What to do about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The same model may well succeed at once.
-    RetrySame,
-    /// Another model may succeed.
-    FailOver,
-    /// Nothing would help: tell the caller.
-    Stop,
-}
+pub use excerpt::excerpt;
+pub use kind::{ErrorKind, TimeoutKind, Verdict};
 
 /// The vendor's own words, as its error body said them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,6 +46,7 @@ struct Inner {
     vendor: Option<VendorError>,
     upstream_request_id: Option<String>,
     attempts: u32,
+    quota: QuotaReport,
 }
 
 impl Error {
@@ -150,6 +60,7 @@ impl Error {
             vendor: None,
             upstream_request_id: None,
             attempts: 0,
+            quota: QuotaReport::default(),
         }))
     }
 
@@ -202,6 +113,13 @@ impl Error {
         self
     }
 
+    /// Adds what the headers of the refusal said about the account's limits.
+    #[must_use]
+    pub fn with_quota(mut self, quota: QuotaReport) -> Self {
+        self.0.quota = quota;
+        self
+    }
+
     /// What happened.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
@@ -244,6 +162,12 @@ impl Error {
         self.0.attempts
     }
 
+    /// What the headers of the refusal said about the account's limits; empty where they said nothing.
+    #[must_use]
+    pub fn quota(&self) -> &QuotaReport {
+        &self.0.quota
+    }
+
     /// How long to wait before asking again, where it is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -253,68 +177,16 @@ impl Error {
         }
     }
 
-    /// What to do about it. The table of the kinds:
-    ///
-    /// | kind | verdict | why |
-    /// |---|---|---|
-    /// | server, connect | retry the same | often gone a moment later |
-    /// | rate limited, overloaded, timeout | fail over | asking again at once makes it worse |
-    /// | context length, unsupported | fail over | to a model that is larger, or supports it |
-    /// | auth, billing, model not found, configuration | fail over | of this entry alone |
-    /// | protocol, stream lost | fail over | the next may answer properly |
-    /// | content filter | stop | a refusal is not shopped around |
-    /// | invalid request, forbidden, budget, no model fits, cancelled | stop | the same everywhere |
+    /// What to do about it; see [`ErrorKind::verdict`].
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match self.0.kind {
-            ErrorKind::Server | ErrorKind::Connect => Verdict::RetrySame,
-            ErrorKind::RateLimited { .. }
-            | ErrorKind::Overloaded { .. }
-            | ErrorKind::Timeout(
-                TimeoutKind::Connect | TimeoutKind::Response | TimeoutKind::FirstToken | TimeoutKind::Idle,
-            )
-            | ErrorKind::ContextLength { .. }
-            | ErrorKind::Unsupported { .. }
-            | ErrorKind::Auth
-            | ErrorKind::Billing
-            | ErrorKind::ModelNotFound
-            | ErrorKind::Configuration
-            | ErrorKind::Protocol
-            | ErrorKind::StreamLost => Verdict::FailOver,
-            ErrorKind::Timeout(TimeoutKind::Total)
-            | ErrorKind::ContentFilter
-            | ErrorKind::InvalidRequest
-            | ErrorKind::Forbidden
-            | ErrorKind::BudgetExceeded
-            | ErrorKind::NoModelFits(_)
-            | ErrorKind::Cancelled => Verdict::Stop,
-        }
+        self.0.kind.verdict()
     }
 
-    /// A short, fixed name of the kind, for logs and labels.
+    /// A short, fixed name of the kind, for logs and labels; see [`ErrorKind::code`].
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self.0.kind {
-            ErrorKind::RateLimited { .. } => "rate_limited",
-            ErrorKind::Overloaded { .. } => "overloaded",
-            ErrorKind::Server => "server",
-            ErrorKind::Connect => "connect",
-            ErrorKind::Timeout(_) => "timeout",
-            ErrorKind::ContextLength { .. } => "context_length",
-            ErrorKind::ContentFilter => "content_filter",
-            ErrorKind::Unsupported { .. } => "unsupported",
-            ErrorKind::InvalidRequest => "invalid_request",
-            ErrorKind::Auth => "auth",
-            ErrorKind::Billing => "billing",
-            ErrorKind::ModelNotFound => "model_not_found",
-            ErrorKind::Protocol => "protocol",
-            ErrorKind::StreamLost => "stream_lost",
-            ErrorKind::BudgetExceeded => "budget_exceeded",
-            ErrorKind::NoModelFits(_) => "no_model_fits",
-            ErrorKind::Configuration => "configuration",
-            ErrorKind::Forbidden => "forbidden",
-            ErrorKind::Cancelled => "cancelled",
-        }
+        self.0.kind.code()
     }
 }
 
@@ -332,99 +204,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// The beginning of what an upstream answered, fit for an error message: control characters out,
-/// at most 500 characters, and without `secrets` or anything that looks like a key.
-///
-/// ```
-/// use modelpool_core::error::excerpt;
-/// assert_eq!(excerpt("bad key tok-12345678!", &["tok-12345678"]), "bad key [redacted]!");
-/// assert_eq!(excerpt("Incorrect API key provided: sk-abcdefghijkl", &[]),
-///            "Incorrect API key provided: [redacted]");
-/// ```
-#[must_use]
-pub fn excerpt(text: &str, secrets: &[&str]) -> String {
-    let longest_secret = secrets.iter().map(|secret| secret.len()).max().unwrap_or(0);
-    let looked_at = EXCERPT_CHARACTERS * 4 + longest_secret;
-    let mut clean: String = text
-        .chars()
-        .take(looked_at)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        clean = clean.replace(secret, "[redacted]");
-    }
-    if text.chars().nth(looked_at).is_some() {
-        // The beginning of a secret may stand at the end.
-        let kept = clean.chars().count().saturating_sub(longest_secret);
-        clean = clean.chars().take(kept).collect();
-    }
-    let words: Vec<&str> = clean.split(' ').filter(|word| !word.is_empty()).collect();
-    let clean = words
-        .into_iter()
-        .map(|word| {
-            if looks_like_a_key(word) {
-                "[redacted]"
-            } else {
-                word
-            }
-        })
-        .collect::<Vec<_>>()
-        .join(" ");
-    match clean.char_indices().nth(EXCERPT_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &clean[..end]),
-        None => clean,
-    }
-}
-
-/// Prefixes of the keys vendors hand out, with enough after them to be one.
-fn looks_like_a_key(word: &str) -> bool {
-    const PREFIXES: [&str; 7] = ["sk-", "gsk_", "xai-", "nvapi-", "AIza", "pplx-", "csk-"];
-    let bare = word.trim_start_matches(|character: char| !character.is_ascii_alphanumeric());
-    PREFIXES
-        .iter()
-        .any(|prefix| bare.starts_with(prefix) && bare.len() >= prefix.len() + 6)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_one_pointer_wide() {
-        assert_eq!(size_of::<Error>(), size_of::<usize>());
-    }
-
-    #[test]
-    fn excerpts_are_bounded_and_hold_no_secret() {
-        let long = "x".repeat(10_000);
-        assert_eq!(excerpt(&long, &[]).chars().count(), EXCERPT_CHARACTERS + 1);
-        let text = format!(
-            "header\r\nAuthorization: Bearer my-own-token {}",
-            "sk-proj-0123456789"
-        );
-        let clean = excerpt(&text, &["my-own-token"]);
-        assert!(
-            !clean.contains("my-own-token") && !clean.contains("0123456789"),
-            "{clean}"
-        );
-        assert!(!clean.contains('\n'));
-        for spaces in 1_990..2_030 {
-            let text = format!("{}my-own-token{}", " ".repeat(spaces), "x".repeat(100));
-            let clean = excerpt(&text, &["my-own-token"]);
-            assert!(!clean.contains("my"), "{spaces}: {clean}");
-        }
-    }
-
-    #[test]
-    fn the_message_names_model_and_status() {
-        let error = Error::new(ErrorKind::Server, "the upstream failed")
-            .at(&"fast".into())
-            .with_status(500);
-        assert_eq!(
-            error.to_string(),
-            "model `fast`: the upstream failed (status 500)"
-        );
-        assert_eq!(error.at(&"other".into()).alias(), Some("fast"));
-    }
-}

@@ -15,6 +15,7 @@ use http::HeaderMap;
 
 use crate::error::Error;
 use crate::facts::RequestFacts;
+use crate::quota::QuotaReport;
 use crate::stream::{EventStream, FinishReason};
 use crate::transport::BoxFuture;
 use crate::usage::Usage;
@@ -118,6 +119,8 @@ pub struct ReplyHead {
     pub upstream_request_id: Option<String>,
     /// Headers to hand on to a caller of the same dialect, such as the content type.
     pub headers: HeaderMap,
+    /// What the vendor said about the account's limits; empty where it said nothing.
+    pub quota: QuotaReport,
 }
 
 /// The answer itself.

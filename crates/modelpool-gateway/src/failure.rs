@@ -75,6 +75,7 @@ impl Failure {
         let (status, code) = match error.kind() {
             ErrorKind::NoModelFits(reason) if reason.input_too_long => (400, "context_length_exceeded"),
             ErrorKind::NoModelFits(_) => (422, "no_model_fits"),
+            ErrorKind::PrefillRefused => (400, "prefill_refused"),
             ErrorKind::InvalidRequest | ErrorKind::Unsupported { .. } => (client_status(error.status()), ""),
             ErrorKind::ContextLength { .. } => (400, "context_length_exceeded"),
             ErrorKind::ContentFilter => (400, "content_filter"),
@@ -176,6 +177,7 @@ mod tests {
                 Some("context_length_exceeded"),
             ),
             (ErrorKind::ContentFilter, 400, Some("content_filter")),
+            (ErrorKind::PrefillRefused, 400, Some("prefill_refused")),
             (ErrorKind::Forbidden, 403, Some("model_not_allowed")),
             (ErrorKind::ModelNotFound, 404, Some("model_not_found")),
             (

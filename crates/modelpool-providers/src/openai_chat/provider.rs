@@ -268,6 +268,7 @@ fn head(headers: &HeaderMap) -> ReplyHead {
     ReplyHead {
         upstream_request_id,
         headers: kept.collect(),
+        ..ReplyHead::default()
     }
 }
 
