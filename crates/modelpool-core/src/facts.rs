@@ -48,6 +48,8 @@ pub struct RequestFacts {
     pub json_mode: bool,
     /// JSON of a schema is asked for.
     pub json_schema: bool,
+    /// A form of the answer other than plain text is asked for, JSON included.
+    pub output_format: bool,
     /// Number of answers asked for.
     pub choices: u32,
     /// Log-probabilities are asked for.

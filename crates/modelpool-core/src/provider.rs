@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use crate::continuation::Continuation;
 use crate::error::Error;
 use crate::facts::RequestFacts;
 use crate::quota::QuotaReport;
@@ -66,6 +67,8 @@ pub struct ProviderRequest {
     /// Limits on time within the call. The engine watches the deadline and the pauses of a
     /// stream; a whole answer is read out of its sight, so these are the provider's to keep.
     pub limits: CallLimits,
+    /// What the model is to go on from; `None` for an answer from its beginning.
+    pub continuation: Option<Continuation>,
 }
 
 /// Limits on time within a call; those on the answer are for whole answers.

@@ -244,6 +244,7 @@ fn facts_of(operation: Operation, stream: bool, body_bytes: usize, members: &Mem
         let format: Format<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
         facts.json_mode = format.kind.as_deref() == Some("json_object");
         facts.json_schema = format.kind.as_deref() == Some("json_schema");
+        facts.output_format = !matches!(format.kind.as_deref(), None | Some("text"));
     }
     if members
         .modalities

@@ -25,6 +25,7 @@ pub fn request(operation: Operation, body: &[u8]) -> Result<ProviderRequest, Bod
             response: Duration::from_secs(10),
             idle: Duration::from_secs(10),
         },
+        continuation: None,
     })
 }
 
