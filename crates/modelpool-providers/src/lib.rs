@@ -8,6 +8,7 @@
 //! Building a request and reading a response are pure; the network is a
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
+mod edit;
 pub mod http_transport;
 mod json;
 pub mod openai_chat;
@@ -15,6 +16,7 @@ mod registry;
 mod sse;
 mod vendor;
 
+pub use edit::{EventEdits, Identity, event_edits};
 pub use http_transport::HttpTransport;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};
-pub use vendor::{StreamUsage, Vendor, find_vendor, vendors};
+pub use vendor::{PrefillForm, StreamUsage, Vendor, find_vendor, vendors};

@@ -9,6 +9,19 @@ pub enum StreamUsage {
     Unasked,
 }
 
+/// How a request says that its last message, the assistant's, is the beginning of the answer.
+///
+/// Whether a model takes one is its capability `supports_prefill`, not a matter of the vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefillForm {
+    /// By standing last.
+    LastMessage,
+    /// By a member of the message that is `true`.
+    MessageMember(&'static str),
+    /// By members of the body.
+    BodyMembers(&'static [(&'static str, bool)]),
+}
+
 /// One vendor: its wire is OpenAI's chat completions, with these differences.
 #[derive(Clone, Copy, Debug)]
 pub struct Vendor {
@@ -22,6 +35,10 @@ pub struct Vendor {
     pub key_variable: Option<&'static str>,
     /// How usage comes at the end of a stream.
     pub stream_usage: StreamUsage,
+    /// How a prefill is marked.
+    pub prefill: PrefillForm,
+    /// Its address for requests with a prefill, where that is another.
+    pub prefill_base_url: Option<&'static str>,
 }
 
 impl Vendor {
@@ -39,6 +56,8 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         base_url: Some(base_url),
         key_variable: Some(key_variable),
         stream_usage: StreamUsage::OnRequest,
+        prefill: PrefillForm::LastMessage,
+        prefill_base_url: None,
     }
 }
 
@@ -49,21 +68,31 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Vendor {
         base_url,
         key_variable: None,
         stream_usage: StreamUsage::OnRequest,
+        prefill: PrefillForm::LastMessage,
+        prefill_base_url: None,
     }
 }
 
 /// Addresses and variables as they are generally known; not checked against each vendor's own
-/// documentation yet.
+/// documentation yet. So is the form of a prefill where no page is named.
 static VENDORS: [Vendor; 21] = [
     hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     Vendor {
         // Sends usage in the last chunk by itself, and refuses parameters it does not know:
         // https://docs.mistral.ai/api/#tag/chat
         stream_usage: StreamUsage::Unasked,
+        // `prefix` of an assistant message: https://docs.mistral.ai/api/#tag/chat
+        prefill: PrefillForm::MessageMember("prefix"),
         ..hosted("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY")
     },
     hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    hosted("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    Vendor {
+        // Beta, and at an address of its own:
+        // https://api-docs.deepseek.com/guides/chat_prefix_completion
+        prefill: PrefillForm::MessageMember("prefix"),
+        prefill_base_url: Some("https://api.deepseek.com/beta"),
+        ..hosted("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY")
+    },
     hosted("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
     hosted("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
     hosted(
@@ -79,21 +108,37 @@ static VENDORS: [Vendor; 21] = [
     },
     hosted("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
     hosted("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
-    hosted("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
+    Vendor {
+        // https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
+        prefill: PrefillForm::MessageMember("partial"),
+        ..hosted("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY")
+    },
     Vendor {
         other_names: &["zhipuai", "bigmodel"],
         ..hosted("zhipu", "https://open.bigmodel.cn/api/paas/v4", "ZHIPUAI_API_KEY")
     },
     Vendor {
         other_names: &["dashscope"],
+        // https://help.aliyun.com/en/model-studio/partial-mode
+        prefill: PrefillForm::MessageMember("partial"),
         ..hosted(
             "qwen",
             "https://dashscope.aliyuncs.com/compatible-mode/v1",
             "DASHSCOPE_API_KEY",
         )
     },
-    local("vllm", Some("http://127.0.0.1:8000/v1")),
     Vendor {
+        // Not both at once, says its own description of the two, which
+        // https://github.com/ggml-org/llama.cpp/issues/11755 quotes.
+        prefill: PrefillForm::BodyMembers(&[
+            ("continue_final_message", true),
+            ("add_generation_prompt", false),
+        ]),
+        ..local("vllm", Some("http://127.0.0.1:8000/v1"))
+    },
+    Vendor {
+        // An assistant message that stands last is a prefill, unless the server was started with
+        // that switched off; see https://github.com/ggml-org/llama.cpp/pull/23012.
         other_names: &["llama.cpp", "llamacpp", "llama-server"],
         ..local("llama_cpp", Some("http://127.0.0.1:8080/v1"))
     },

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::transport::{BodyStream, ConnectLimit, TransportError, TransportErrorKind};
 use modelpool_core::{
     BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
@@ -19,12 +20,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::continuation::continued;
 use super::request::{self, Splice};
 use super::stream::Reader;
 use super::{error, response};
 use crate::registry::ProviderContext;
 use crate::sse::Splitter;
-use crate::vendor::{StreamUsage, Vendor};
+use crate::vendor::{PrefillForm, StreamUsage, Vendor};
 
 /// Largest whole answer that is accepted, in bytes; pictures in base64 fit.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -46,6 +48,9 @@ pub struct OpenAiChat {
     headers: HeaderMap,
     defaults: Map<String, Value>,
     stream_usage: StreamUsage,
+    prefill: PrefillForm,
+    /// Where requests with a prefill go, if not to `chat`.
+    prefill_chat: Option<Uri>,
     secrets: Arc<[SecretString]>,
 }
 
@@ -64,11 +69,7 @@ impl OpenAiChat {
     /// What the entry lacks to be called, in words: an address, a key.
     pub fn new(vendor: &Vendor, config: &ModelConfig, context: &ProviderContext) -> Result<Self, String> {
         let base = base_url(vendor, config)?;
-        let endpoint = |path: &str| {
-            format!("{base}{path}")
-                .parse::<Uri>()
-                .map_err(|error| format!("`base_url` {base} is not an address: {error}"))
-        };
+        let endpoint = |path: &str| endpoint_of(&base, path);
         // A key from the environment goes to the vendor's own address and nowhere else.
         let from_environment = || match (&config.base_url, vendor.key_variable) {
             (None, Some(variable)) => (context.environment)(variable).map(SecretString::from),
@@ -95,6 +96,10 @@ impl OpenAiChat {
             secrets.extend(value.to_str().ok().map(SecretString::from));
             headers.insert(name.clone(), value.clone());
         }
+        let prefill_chat = match (&config.base_url, vendor.prefill_base_url) {
+            (None, Some(base)) => Some(endpoint_of(base, "/chat/completions")?),
+            _ => None,
+        };
         Ok(Self {
             transport: Arc::clone(&context.transport),
             chat: endpoint("/chat/completions")?,
@@ -104,6 +109,8 @@ impl OpenAiChat {
             headers,
             defaults: config.extra.body.clone(),
             stream_usage: vendor.stream_usage,
+            prefill: vendor.prefill,
+            prefill_chat,
             secrets: secrets.into(),
         })
     }
@@ -123,10 +130,16 @@ impl OpenAiChat {
         self.transport.send(request).await.map_err(from_transport)
     }
 
+    fn chat_uri(&self, continuation: Option<&Continuation>) -> &Uri {
+        let is_prefill = continuation.is_some_and(|continuation| continuation.way == Way::Prefill);
+        let own = self.prefill_chat.as_ref().filter(|_| is_prefill);
+        own.unwrap_or(&self.chat)
+    }
+
     async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
         let facts = &request.facts;
         let uri = match facts.operation {
-            Operation::Chat => &self.chat,
+            Operation::Chat => self.chat_uri(request.continuation.as_ref()),
             Operation::Embeddings => &self.embeddings,
             Operation::Images => &self.images,
         };
@@ -136,12 +149,12 @@ impl OpenAiChat {
             without_stream_options: self.stream_usage == StreamUsage::Unasked,
             defaults: &self.defaults,
         };
-        let sending = self.send(
-            Method::POST,
-            uri,
-            request::body(&request.body, &splice),
-            request.limits.connect,
-        );
+        let body = request::body(&request.body, &splice);
+        let body = match &request.continuation {
+            None => body,
+            Some(continuation) => continued(body, continuation, self.prefill),
+        };
+        let sending = self.send(Method::POST, uri, body, request.limits.connect);
         let answer = if facts.stream {
             sending.await? // the engine limits the time to the first token
         } else {
@@ -228,6 +241,12 @@ impl Provider for OpenAiChat {
                 .collect())
         })
     }
+}
+
+fn endpoint_of(base: &str, path: &str) -> Result<Uri, String> {
+    format!("{base}{path}")
+        .parse()
+        .map_err(|error| format!("`base_url` {base} is not an address: {error}"))
 }
 
 /// What comes before `/chat/completions`: the user's address, with `/v1` where its path is empty,

@@ -283,14 +283,14 @@ fn shown(value: &str) -> String {
 }
 
 /// Where `part`, a slice of `whole`, stands in it.
-fn range_in(whole: &str, part: &str) -> Range<usize> {
+pub(super) fn range_in(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     start..start + part.len()
 }
 
 /// The member whose value stands at `value`, with its key and the comma after it, or before it
 /// where it is the last.
-fn member_range(text: &str, value: Range<usize>) -> Range<usize> {
+pub(super) fn member_range(text: &str, value: Range<usize>) -> Range<usize> {
     let bytes = text.as_bytes();
     let back_over_space = |mut at: usize| {
         while at > 0 && bytes[at - 1].is_ascii_whitespace() {

@@ -80,7 +80,8 @@ fn insert(inserted: &mut String, key: &str, value: &str) {
     inserted.push(',');
 }
 
-fn apply(bytes: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+/// The bytes with other text in some places, which must not overlap.
+pub(super) fn apply(bytes: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
     // What is inserted comes before a member that is taken out at the same place.
     edits.sort_by_key(|(at, _)| (at.start, at.end));
     let grown: usize = edits.iter().map(|(_, text)| text.len()).sum();

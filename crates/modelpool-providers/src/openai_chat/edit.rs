@@ -1,0 +1,210 @@
+//! Editing events of a stream: the row of this wire in [`crate::edit`].
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use modelpool_core::StreamEvent;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::read::{member_range, range_in};
+use super::request::apply;
+use super::stream::{Reader, text_event};
+use crate::edit::{EventEdits, Identity};
+use crate::json::lenient_object;
+use crate::sse;
+
+/// Chunks of <https://platform.openai.com/docs/api-reference/chat/streaming>.
+pub(crate) static EDITS: EventEdits = EventEdits {
+    identity,
+    with_identity,
+    with_text,
+    text_event: |model, text| text_event(model, text, None),
+};
+
+lenient_object! {
+    struct Delta<'a> {
+        role: Option<&'a RawValue> = "role",
+        content: Option<&'a RawValue> = "content",
+    }
+}
+
+lenient_object! {
+    struct Choice<'a> {
+        delta: Delta<'a> = "delta",
+    }
+}
+
+lenient_object! {
+    struct Chunk<'a> {
+        id: Option<&'a RawValue> = "id",
+        created: Option<&'a RawValue> = "created",
+        choices: Option<Vec<Choice<'a>>> = "choices",
+    }
+}
+
+impl<'a> Chunk<'a> {
+    fn delta(&self) -> Option<&Delta<'a>> {
+        Some(&self.choices.as_deref()?.first()?.delta)
+    }
+}
+
+fn identity(event: &StreamEvent) -> Option<Identity> {
+    let data = sse::data(&event.raw)?;
+    let chunk: Chunk<'_> = serde_json::from_slice(&data).ok()?;
+    let of = |value: Option<&RawValue>| value.map(|raw| raw.get().into());
+    let identity = Identity {
+        id: of(chunk.id),
+        created: of(chunk.created),
+    };
+    (identity != Identity::default()).then_some(identity)
+}
+
+fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
+    let raw = in_one_line(&event.raw);
+    let Some((whole, chunk)) = chunk(&raw) else {
+        return event;
+    };
+    let members = [(chunk.id, &identity.id), (chunk.created, &identity.created)];
+    let mut edits: Vec<_> = members
+        .into_iter()
+        .filter_map(|(own, kept)| Some((own?.get(), kept.as_deref()?)))
+        .filter(|(own, kept)| own != kept)
+        .map(|(own, kept)| (range_in(whole, own), kept.to_owned()))
+        .collect();
+    // Clients that add up deltas would otherwise read `assistantassistant`.
+    if let Some(role) = chunk.delta().and_then(|delta| delta.role) {
+        edits.push((member_range(whole, range_in(whole, role.get())), String::new()));
+    }
+    if edits.is_empty() {
+        return event;
+    }
+    StreamEvent {
+        raw: apply(&raw, edits),
+        ..event
+    }
+}
+
+fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
+    let raw = in_one_line(&event.raw);
+    let Some((whole, chunk)) = chunk(&raw) else {
+        return event;
+    };
+    let Some(content) = chunk.delta().and_then(|delta| delta.content) else {
+        return event;
+    };
+    let edit = (range_in(whole, content.get()), Value::from(text).to_string());
+    let raw = apply(&raw, vec![edit]);
+    // Read once more, since without its text an event may mean nothing.
+    Reader::default()
+        .read(raw.clone(), &[])
+        .unwrap_or(StreamEvent { raw, ..event })
+}
+
+/// The event with its JSON in one line. It may be spread over several, and their ends are white
+/// space to JSON.
+fn in_one_line(raw: &Bytes) -> Bytes {
+    match sse::data(raw) {
+        Some(Cow::Owned(data)) => {
+            let line: Vec<u8> = data
+                .iter()
+                .map(|byte| if *byte == b'\n' { b' ' } else { *byte })
+                .collect();
+            Bytes::from([b"data: ", line.as_slice(), b"\n\n"].concat())
+        }
+        _ => raw.clone(),
+    }
+}
+
+/// An event whose JSON is in one line, as text, and the chunk in it.
+fn chunk(raw: &Bytes) -> Option<(&str, Chunk<'_>)> {
+    let Cow::Borrowed(data) = sse::data(raw)? else {
+        return None;
+    };
+    Some((std::str::from_utf8(raw).ok()?, serde_json::from_slice(data).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use modelpool_core::FinishReason;
+
+    fn event(raw: &str) -> StreamEvent {
+        Reader::default()
+            .read(Bytes::copy_from_slice(raw.as_bytes()), &[])
+            .unwrap()
+    }
+
+    const FIRST: &str =
+        "data: {\"id\":\"a\\u0031\",\"object\":\"chat.completion.chunk\",\"created\":17,\"choices\":[]}\n\n";
+
+    #[test]
+    fn an_event_of_another_answer_takes_the_identity_of_the_first() {
+        let identity = identity(&event(FIRST)).unwrap();
+        for (own, expected) in [
+            (
+                r#"{"id": "b", "created":18.5,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"x"}}],"z":1.0}"#,
+                r#"{"id": "a\u0031", "created":17,"model":"m","choices":[{"index":0,"delta":{"content":"x"}}],"z":1.0}"#,
+            ),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant"}}],"id":null}"#,
+                r#"{"choices":[{"delta":{}}],"id":null}"#,
+            ),
+            (r#"{"choices":[]}"#, r#"{"choices":[]}"#),
+            ("[DONE]", "[DONE]"),
+        ] {
+            let (own, expected) = (
+                format!("id: 7\ndata: {own}\r\n\r\n"),
+                format!("id: 7\ndata: {expected}\r\n\r\n"),
+            );
+            let before = event(&own);
+            let after = with_identity(before.clone(), &identity);
+            assert_eq!(String::from_utf8_lossy(&after.raw), expected);
+            assert_eq!(
+                (after.meaningful, after.end_mark),
+                (before.meaningful, before.end_mark)
+            );
+        }
+        let comment = StreamEvent::opaque(Bytes::from_static(b": still here\n\n"));
+        assert_eq!(with_identity(comment, &identity).raw, ": still here\n\n");
+        assert_eq!(super::identity(&event("data: {\"choices\":[]}\n\n")), None);
+    }
+
+    #[test]
+    fn json_over_several_lines_is_edited_too() {
+        let spread =
+            event("data: {\"id\":\"b\",\ndata: \"choices\":[{\"delta\":{\"content\":\ndata: \"x\"}}]}\n\n");
+        let edited = with_text(with_identity(spread, &identity(&event(FIRST)).unwrap()), "y");
+        assert_eq!(
+            edited.raw,
+            "data: {\"id\":\"a\\u0031\", \"choices\":[{\"delta\":{\"content\": \"y\"}}]}\n\n"
+        );
+    }
+
+    #[test]
+    fn other_text_leaves_the_rest_of_an_event() {
+        let last = event(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"brown\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n",
+        );
+        let edited = with_text(last, "w\"n\u{1F600}");
+        assert_eq!(edited.text(), "w\"n\u{1F600}");
+        assert_eq!(edited.finish, Some(FinishReason::Stop));
+        assert_eq!(edited.usage.unwrap().total_tokens(), 7);
+
+        let delta = "data: {\"choices\":[{\"delta\":{\"content\":\"brown\"}}]}\n\n";
+        assert!(!with_text(event(delta), "").meaningful);
+        let parts =
+            "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"text\",\"text\":\"brown\"}]}}]}\n\n";
+        assert_eq!(with_text(event(parts), "wn").text(), "wn");
+        let textless = "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n";
+        assert_eq!(with_text(event(textless), "x").raw, textless);
+    }
+
+    #[test]
+    fn an_event_of_text_alone_belongs_to_the_answer() {
+        let identity = identity(&event(FIRST)).unwrap();
+        let made = with_identity((EDITS.text_event)("m", "hello"), &identity);
+        assert_eq!(made.text(), "hello");
+        assert_eq!(super::identity(&made), Some(identity));
+    }
+}
