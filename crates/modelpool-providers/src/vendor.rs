@@ -184,7 +184,7 @@ mod tests {
             for name in std::iter::once(&vendor.name).chain(vendor.other_names) {
                 assert!(names.insert(*name), "{name} stands twice");
             }
-            if let Some(url) = vendor.base_url {
+            for url in vendor.base_url.iter().chain(&vendor.prefill_base_url) {
                 let uri: http::Uri = url.parse().unwrap();
                 assert!(uri.host().is_some() && !url.ends_with('/'), "{url}");
             }

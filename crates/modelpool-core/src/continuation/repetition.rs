@@ -6,8 +6,7 @@
 //!
 //! | it repeats | least length | may follow white space |
 //! |---|---|---|
-//! | all that was delivered, from its beginning; after a prefill | 4 characters | yes |
-//! | all that was delivered; where the model was asked to go on | 1 character | yes |
+//! | all that was delivered, from its beginning; some vendors do so after a prefill | 1 character | yes |
 //! | any end of it that begins within the last 4 KiB | 16 characters | yes |
 //! | the last words, which the model was asked to repeat | 1 character | yes |
 //! | the last of these words, from the beginning of one | 1 character | no |
@@ -21,9 +20,6 @@ use super::Way;
 
 /// Least length of a repetition that could stand anywhere, in characters.
 pub(super) const MIN_REPETITION: usize = 16;
-
-/// Least length of a whole answer that is begun anew after a prefill, in characters.
-const MIN_ANEW: usize = 4;
 
 /// Least length of an unfinished word that is begun anew, in characters.
 const MIN_WORD: usize = 2;
@@ -76,19 +72,12 @@ impl<'a> Places<'a> {
             reach += 1;
         }
         let first = piece.chars().next();
-        let anew = self.begins_anew().then_some(self.beginning);
         let near = self.text[reach..]
             .char_indices()
             .filter(|(_, character)| Some(*character) == first)
             .map(|(at, _)| reach + at)
-            .filter(|at| Some(*at) != anew && self.is_place(*at, after_space));
-        anew.into_iter().chain(near).collect()
-    }
-
-    /// A new text can be the answer begun anew, and recognised as that.
-    fn begins_anew(&self) -> bool {
-        let least = if self.way == Way::Prefill { MIN_ANEW } else { 1 };
-        self.text[self.beginning..].chars().nth(least - 1).is_some()
+            .filter(|at| *at != self.beginning && self.is_place(*at, after_space));
+        std::iter::once(self.beginning).chain(near).collect()
     }
 
     fn is_place(&self, at: usize, after_space: bool) -> bool {

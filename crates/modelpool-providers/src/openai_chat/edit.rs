@@ -128,6 +128,7 @@ fn chunk(raw: &Bytes) -> Option<(&str, Chunk<'_>)> {
 mod tests {
     use super::*;
     use modelpool_core::FinishReason;
+    use proptest::prelude::*;
 
     fn event(raw: &str) -> StreamEvent {
         Reader::default()
@@ -206,5 +207,21 @@ mod tests {
         let made = with_identity((EDITS.text_event)("m", "hello"), &identity);
         assert_eq!(made.text(), "hello");
         assert_eq!(super::identity(&made), Some(identity));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_carried(text in any::<String>(), other in any::<String>()) {
+            prop_assert_eq!(with_text((EDITS.text_event)("m", &text), &other).text(), if text.is_empty() { "" } else { &other });
+        }
+
+        /// Whatever stands in an event, its editing ends, and it stays one event.
+        #[test]
+        fn any_event_is_taken(lines in prop::collection::vec("(data: ?)?([{}\\[\\]\":,]|id|created|choices|delta|role|content|1){0,12}", 0..4)) {
+            let raw = Bytes::from(format!("{}\n\n", lines.join("\n")));
+            let identity = identity(&event(FIRST)).unwrap();
+            let edited = with_text(with_identity(StreamEvent::opaque(raw), &identity), "x").raw;
+            prop_assert!(edited.ends_with(b"\n\n"));
+        }
     }
 }

@@ -44,6 +44,21 @@ fn facts_of_a_rich_request() {
 }
 
 #[test]
+fn any_format_but_text_is_a_prescribed_form() {
+    for (format, prescribed) in [
+        (json!(null), false),
+        (json!({"type": "text"}), false),
+        (json!({"type": "json_object"}), true),
+        (json!({"type": "json_schema", "json_schema": {}}), true),
+        (json!({"type": "grammar", "grammar": "root ::= x"}), true),
+    ] {
+        let body = json!({"model": "auto", "messages": [{}], "response_format": format});
+        let facts = chat(&body.to_string()).unwrap().facts;
+        assert_eq!(facts.output_format, prescribed, "{format}");
+    }
+}
+
+#[test]
 fn escaped_text_counts_as_the_characters_it_stands_for() {
     let read =
         chat(r#"{"model":"auto","messages":[{"role":"user","content":"\u56fe\u7247\n\ud83d\ude00"}]}"#)
