@@ -9,6 +9,7 @@
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
 mod edit;
+pub mod failure;
 pub mod http_transport;
 mod json;
 pub mod openai_chat;

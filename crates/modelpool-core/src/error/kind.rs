@@ -38,7 +38,8 @@ pub enum ErrorKind {
         /// What it lacks, where that is one of the built-in capabilities.
         capability: Option<Flag>,
     },
-    /// The model does not go on from a partial answer of the assistant.
+    /// The model does not go on from a partial answer of the assistant, or has no template for the
+    /// order of the roles that this makes.
     PrefillRefused,
     /// The request is wrong, and would be wrong for every model.
     InvalidRequest,

@@ -24,6 +24,7 @@ use super::continuation::continued;
 use super::request::{self, Splice};
 use super::stream::Reader;
 use super::{error, response};
+use crate::failure::quota_report;
 use crate::registry::ProviderContext;
 use crate::sse::Splitter;
 use crate::vendor::{PrefillForm, StreamUsage, Vendor};
@@ -287,7 +288,7 @@ fn head(headers: &HeaderMap) -> ReplyHead {
     ReplyHead {
         upstream_request_id,
         headers: kept.collect(),
-        ..ReplyHead::default()
+        quota: quota_report(headers),
     }
 }
 
