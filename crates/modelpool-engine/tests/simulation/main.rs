@@ -1,0 +1,150 @@
+//! The engine under thousands of random schedules of failures, in paused time.
+//!
+//! From a seed a [`schedule`] is drawn: models and servers, requests of every kind, callers who
+//! read slowly or leave, models that come and go. It is [played](play) over a simulated network,
+//! and then the [promises](promises) are checked that hold whatever happens. A schedule that
+//! breaks one is printed with its seed, and is played again alone by
+//!
+//! ```text
+//! MODELPOOL_SEED=123 cargo test -p modelpool-engine --test simulation
+//! ```
+//!
+//! `MODELPOOL_SEEDS=200000` plays more of them.
+
+// A test fails by panicking, tells what it saw, and is reached by nobody else.
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
+
+mod caller;
+mod play;
+mod promises;
+mod schedule;
+mod tally;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use play::Played;
+use schedule::Schedule;
+use tally::Tally;
+
+/// Schedules played by default.
+const SCHEDULES: u64 = 20_000;
+
+/// Failures after which a thread plays no more.
+const MOST_FAILURES: usize = 20;
+
+#[test]
+fn every_promise_holds_on_every_schedule() {
+    if let Some(seed) = number("MODELPOOL_SEED") {
+        return replay(seed);
+    }
+    let schedules = number("MODELPOOL_SEEDS").unwrap_or(SCHEDULES);
+    let next = AtomicU64::new(0);
+    let play_on = || {
+        let (mut tally, mut failures) = (Tally::default(), BTreeMap::new());
+        while failures.len() < MOST_FAILURES {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= schedules {
+                break;
+            }
+            match try_seed(seed) {
+                Ok(played) => tally.count(&played),
+                Err(failure) => drop(failures.insert(seed, failure)),
+            }
+        }
+        (tally, failures)
+    };
+    let (mut tally, mut failures) = (Tally::default(), BTreeMap::new());
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let playing: Vec<_> = (0..threads).map(|_| scope.spawn(play_on)).collect();
+        for thread in playing {
+            let (more, failed) = thread.join().unwrap();
+            tally.add(&more);
+            failures.extend(failed);
+        }
+    });
+    if let Some((first, failure)) = failures.first_key_value() {
+        let others = failures.values().skip(1).map(Failure::in_short);
+        let others: Vec<String> = others.collect();
+        panic!(
+            "{}\nfurther seeds that fail after {first}:\n{}",
+            failure.told(),
+            others.join("\n")
+        );
+    }
+    println!("{tally}");
+    if schedules >= SCHEDULES {
+        tally.reaches_every_corner();
+    }
+}
+
+#[test]
+fn a_seed_is_played_the_same_every_time() {
+    for seed in 0..40 {
+        let play = || format!("{:#?}", play::play(&Schedule::draw(seed)).told());
+        let (first, second) = (play(), play());
+        if first != second {
+            let differs = first
+                .lines()
+                .zip(second.lines())
+                .find(|(first, second)| first != second);
+            panic!("seed {seed} was played in two ways; first they differ in {differs:#?}");
+        }
+    }
+}
+
+/// Plays one schedule and tells all about it.
+fn replay(seed: u64) {
+    match try_seed(seed) {
+        Ok(played) => println!("{}\nevery promise holds", played.story(&Schedule::draw(seed))),
+        Err(failure) => panic!("{}", failure.told()),
+    }
+}
+
+/// A schedule on which promises were broken.
+struct Failure {
+    seed: u64,
+    broken: Vec<String>,
+    story: String,
+}
+
+impl Failure {
+    fn in_short(&self) -> String {
+        format!("  {}: {}", self.seed, self.broken.join("; "))
+    }
+
+    fn told(&self) -> String {
+        let Self { seed, broken, story } = self;
+        format!(
+            "seed {seed} breaks a promise:\n  {}\n\n{story}\n\
+             again: MODELPOOL_SEED={seed} cargo test -p modelpool-engine --test simulation\n",
+            broken.join("\n  ")
+        )
+    }
+}
+
+fn try_seed(seed: u64) -> Result<Played, Failure> {
+    let schedule = Schedule::draw(seed);
+    let played = catch_unwind(AssertUnwindSafe(|| play::play(&schedule))).unwrap_or_else(|_| Played {
+        accidents: vec!["a panic".to_owned()],
+        ..Played::default()
+    });
+    let broken = promises::broken(&schedule, &played);
+    if broken.is_empty() {
+        return Ok(played);
+    }
+    let story = played.story(&schedule);
+    Err(Failure { seed, broken, story })
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var(variable).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable}={value} is no number")),
+    )
+}
