@@ -135,6 +135,10 @@ fn limits_of_the_account_come_with_the_error() {
                 assert_eq!(quota.requests.limit, Some(60));
                 assert_eq!(quota.tokens.resets_in, Some(Duration::from_secs(360)));
             }
+            "groq_limits_that_are_left" => {
+                assert_eq!(quota.requests.remaining, Some(14_399));
+                assert_eq!(quota.tokens.resets_in, Some(Duration::from_millis(1570)));
+            }
             "anthropic_reset_headers" => assert_eq!(quota.tokens.remaining, Some(0)),
             "openrouter_free_per_day" => assert_eq!(quota.requests.limit, Some(50)),
             _ => assert_eq!(

@@ -143,6 +143,8 @@ impl Body {
 
     fn add_name(&mut self, name: &str) {
         if self.signals.names.len() < MAX_NAMES {
+            // Of `com.amazon.coral.service#ThrottlingException` the last part is the name.
+            let name = name.rsplit('#').next().unwrap_or(name);
             self.signals.names.push(beginning(name, MAX_NAME).to_lowercase());
         }
     }

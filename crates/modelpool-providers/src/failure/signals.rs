@@ -21,6 +21,9 @@ pub struct Signals {
     pub retry_after: Option<Duration>,
 }
 
+/// How much a `…` stands for at most, in bytes. Names of models fit.
+const FEW_WORDS: usize = 100;
+
 impl Signals {
     /// The name of a body that is HTML. No vendor answers so: it is a proxy that speaks.
     pub const HTML: &'static str = "<html>";
@@ -29,19 +32,22 @@ impl Signals {
         self.names.iter().any(|name| names.contains(&name.as_str()))
     }
 
-    /// Whether the message holds one of the phrases. `…` in a phrase stands for anything.
+    /// Whether the message holds one of the phrases. `…` in a phrase stands for a few words of one line.
     pub(super) fn says(&self, phrases: &[&str]) -> bool {
-        phrases.iter().any(|phrase| {
-            let mut rest = self.message.as_str();
-            phrase.split('…').all(|piece| match rest.split_once(piece) {
-                Some((_, after)) => {
-                    rest = after;
-                    true
-                }
-                None => false,
-            })
+        phrases.iter().any(|phrase| match phrase.split_once('…') {
+            None => self.message.contains(phrase),
+            Some((first, then)) => self
+                .message
+                .match_indices(first)
+                .any(|(at, _)| soon(&self.message[at + first.len()..], then)),
         })
     }
+}
+
+/// Whether the words stand soon in the text, and in its first line.
+fn soon(text: &str, words: &str) -> bool {
+    let line = text.lines().next().unwrap_or_default();
+    line.find(words).is_some_and(|at| at <= FEW_WORDS)
 }
 
 #[cfg(test)]
@@ -51,11 +57,15 @@ mod tests {
     #[test]
     fn phrases_with_a_gap_hold_in_order() {
         let signals = Signals {
-            message: "input length and `max_tokens` exceed context limit".to_owned(),
+            message: format!(
+                "the model x was not found\nthe model y{} was lost",
+                " far".repeat(40)
+            ),
             ..Signals::default()
         };
-        assert!(signals.says(&["nothing of it", "input length…exceed context limit"]));
-        assert!(!signals.says(&["exceed context limit…input length"]));
+        assert!(signals.says(&["nothing of it", "model…not found"]));
+        assert!(!signals.says(&["not found…model"]), "another line");
+        assert!(!signals.says(&["model y…lost"]), "too far away");
         assert!(!signals.says(&[]));
     }
 }

@@ -11,12 +11,13 @@ use super::quota::quota_report;
 use super::time::{between, http_date, made_at, seconds, span};
 
 /// What stands before a span in a message.
-static BEFORE_A_SPAN: [&str; 6] = [
+static BEFORE_A_SPAN: [&str; 7] = [
     "try again in ",
     "try again after ",
     "retry after ",
     "retry in ",
     "retrying in ",
+    "reset after ",
     "please wait ",
 ];
 

@@ -1,12 +1,13 @@
 //! How large a context window is, by the words of a refusal.
 
 /// What stands before the size of the window, most telling first.
-static BEFORE: [&str; 17] = [
+static BEFORE: [&str; 22] = [
     "tokens allowed",
     "range of input length should be [1,",
     "maximum context length",
     "maximum prompt length",
     "maximum model length",
+    "maximum input length",
     "model token limit",
     "too large for model with",
     "max context:",
@@ -14,6 +15,10 @@ static BEFORE: [&str; 17] = [
     "context length",
     "context size",
     "while limit is",
+    "exceeds the limit of",
+    "supports up to",
+    "max_seq_len",
+    "cannot exceed",
     "must be <=",
     "上下文长度",
     "最大长度",
