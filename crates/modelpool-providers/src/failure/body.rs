@@ -134,10 +134,13 @@ impl Body {
 
     fn add_words(&mut self, text: &str) {
         let words = &mut self.signals.message;
+        let room = MAX_WORDS.saturating_sub(words.len());
+        if room == 0 {
+            return;
+        }
         if !words.is_empty() {
             words.push('\n');
         }
-        let room = MAX_WORDS.saturating_sub(words.len());
         words.push_str(&beginning(text, room).to_lowercase());
     }
 
