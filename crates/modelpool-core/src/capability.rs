@@ -141,6 +141,28 @@ impl Numeric {
         }
     }
 
+    /// The key of a requirement that it be at least a number.
+    #[must_use]
+    pub const fn min_key(self) -> &'static str {
+        match self {
+            Numeric::MaxTokens => "min_max_tokens",
+            Numeric::ContextWindow => "min_context_window",
+            Numeric::AvgLatencyMs => "min_avg_latency_ms",
+            Numeric::CostPer1kTokens => "min_cost_per_1k_tokens",
+        }
+    }
+
+    /// The key of a requirement that it be at most a number.
+    #[must_use]
+    pub const fn max_key(self) -> &'static str {
+        match self {
+            Numeric::MaxTokens => "max_max_tokens",
+            Numeric::ContextWindow => "max_context_window",
+            Numeric::AvgLatencyMs => "max_avg_latency_ms",
+            Numeric::CostPer1kTokens => "max_cost_per_1k_tokens",
+        }
+    }
+
     /// The numeric capability that `key` names.
     #[must_use]
     pub fn from_key(key: &str) -> Option<Self> {

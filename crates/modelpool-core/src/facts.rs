@@ -119,12 +119,17 @@ impl TextSize {
                 by_length: [bytes.len() as u64, 0, 0, 0],
             };
         }
-        let count = |test: fn(u8) -> bool| bytes.iter().filter(|byte| test(**byte)).count() as u64;
-        let (two, three, four) = (
-            count(|byte| byte & 0xE0 == 0xC0),
-            count(|byte| byte & 0xF0 == 0xE0),
-            count(|byte| byte & 0xF8 == 0xF0),
-        );
+        let (mut two, mut three, mut four) = (0, 0, 0);
+        // Counters of one byte are added many at a time, as long as they cannot overflow.
+        for chunk in bytes.chunks(255) {
+            let count = |test: fn(u8) -> bool| {
+                let ones: u8 = chunk.iter().map(|byte| u8::from(test(*byte))).sum();
+                u64::from(ones)
+            };
+            two += count(|byte| byte & 0xE0 == 0xC0);
+            three += count(|byte| byte & 0xF0 == 0xE0);
+            four += count(|byte| byte & 0xF8 == 0xF0);
+        }
         let one = bytes.len() as u64 - 2 * two - 3 * three - 4 * four;
         Self {
             by_length: [one, two, three, four],

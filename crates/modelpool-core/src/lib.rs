@@ -21,8 +21,10 @@
 //! | [`provider`], [`stream`], [`transport`] | calling a model |
 //! | [`error`] | why a call failed, and what to do about it |
 
+pub mod breaker;
 pub mod capability;
 pub mod clock;
+pub mod continuation;
 pub mod error;
 pub mod facts;
 pub mod live;
@@ -31,10 +33,13 @@ pub mod nearest;
 pub mod plan;
 pub mod price;
 pub mod provider;
+pub mod quota;
 pub mod ranking;
+pub mod rate;
 pub mod requirement;
 pub mod selector;
 pub mod snapshot;
+pub mod statistics;
 pub mod stream;
 pub mod transport;
 pub mod usage;

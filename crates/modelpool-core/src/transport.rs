@@ -19,9 +19,16 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>> + Send>>;
 
 /// The time a connection for this request may take to be made, TLS included: an extension of the
-/// [`http::Request`] that transports with connections look at.
+/// [`http::Request`] that transports with connections look at. Absent where it is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectLimit(pub Duration);
+
+/// 3 s.
+impl Default for ConnectLimit {
+    fn default() -> Self {
+        Self(Duration::from_secs(3))
+    }
+}
 
 /// Carries HTTP requests.
 pub trait Transport: Send + Sync + fmt::Debug {

@@ -30,7 +30,7 @@ pub struct Call {
     /// The caller's bytes.
     pub body: RequestBody,
     /// What was read from them.
-    pub facts: RequestFacts,
+    pub facts: Arc<RequestFacts>,
     /// What the caller says to the pool.
     pub options: RequestOptions,
     /// What the caller may do.
@@ -69,7 +69,7 @@ impl Call {
             request_id: "".into(),
             model,
             body,
-            facts,
+            facts: Arc::new(facts),
             options,
             scope: Scope::default(),
         })

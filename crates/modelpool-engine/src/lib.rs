@@ -20,6 +20,7 @@ mod limits;
 pub mod options;
 mod planning;
 pub mod pool;
+mod request_id;
 mod run;
 pub mod selectors;
 pub mod settle;

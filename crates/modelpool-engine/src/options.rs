@@ -1,5 +1,6 @@
 //! What a caller says to the pool itself: the member `modelpool` of a body, or the same by name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool_core::nearest::did_you_mean;
@@ -31,7 +32,7 @@ pub struct RequestOptions {
     /// Time for the whole request, failovers included.
     pub deadline: Option<Duration>,
     /// `session` and `tags`, and values of the caller's own: selectors can look at them.
-    pub values: Map<String, Value>,
+    pub values: Arc<Map<String, Value>>,
 }
 
 impl RequestOptions {
@@ -67,11 +68,11 @@ impl RequestOptions {
                     options.deadline = Some(Duration::from_millis(milliseconds));
                 }
                 "session" if value.is_string() => {
-                    options.values.insert(key.clone(), value.clone());
+                    Arc::make_mut(&mut options.values).insert(key.clone(), value.clone());
                 }
                 "session" => return Err(invalid(key, format!("expected a string, got {value}"))),
                 "tags" if value.is_object() || value.is_array() => {
-                    options.values.insert(key.clone(), value.clone());
+                    Arc::make_mut(&mut options.values).insert(key.clone(), value.clone());
                 }
                 "tags" => return Err(invalid(key, format!("expected an object or a list, got {value}"))),
                 "max_cost_usd" => return Err(invalid(key, "not available in this version")),
@@ -143,7 +144,7 @@ mod tests {
         assert_eq!((options.requirements.len(), options.preferences.len()), (1, 1));
         assert_eq!(options.deadline, Some(Duration::from_millis(1500)));
         assert_eq!(
-            Value::Object(options.values),
+            Value::Object((*options.values).clone()),
             json!({"session": "s", "tags": {"team": "x"}})
         );
     }

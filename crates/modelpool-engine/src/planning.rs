@@ -29,7 +29,7 @@ pub(crate) fn plan(
     let resolved = snapshot
         .resolve(&call.model)
         .map_err(|error| unknown_model(&call.model, &error))?;
-    let mut facts = call.facts.clone();
+    let mut facts = Arc::clone(&call.facts);
     let mut notes = Vec::new();
     let (pool_requirements, preferences, infer_words) = match &resolved {
         Resolved::Pool(pool) => {
@@ -43,7 +43,7 @@ pub(crate) fn plan(
         Resolved::Model(..) => (Requirements::new(), Requirements::new(), false),
     };
     if infer_words && facts.operation == Operation::Chat {
-        facts.speaks_of_images = last_message_speaks_of_images(&call.body.bytes);
+        Arc::make_mut(&mut facts).speaks_of_images = last_message_speaks_of_images(&call.body.bytes);
     }
     let mut inferred = infer(&facts, infer_words).overridden_by(&call.options.requirements);
     let only_words = facts.speaks_of_images && facts.images == 0;
@@ -75,8 +75,8 @@ pub(crate) fn plan(
             requirements,
             preferences: call.options.preferences.clone().and(&preferences),
             notes,
-            facts: Arc::new(facts),
-            values: Arc::new(call.options.values.clone()),
+            facts,
+            values: Arc::clone(&call.options.values),
             now,
             counter,
             seed,

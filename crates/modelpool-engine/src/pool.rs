@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
 use crate::call::{Call, ChatRequest};
 use crate::planning;
+use crate::request_id::RequestIds;
 use crate::selectors::Capability;
 use crate::settle::SettlementSink;
 
@@ -79,7 +80,7 @@ pub(crate) struct Inner {
     pub(crate) sinks: Arc<[Arc<dyn SettlementSink>]>,
     pub(crate) max_models: u32,
     counter: AtomicU64,
-    request_counter: AtomicU64,
+    request_ids: RequestIds,
     seed: u64,
 }
 
@@ -335,10 +336,11 @@ impl ModelPool {
             .cloned()
     }
 
-    /// A call's id where its face gave none: unique within the process, random between processes.
-    pub(crate) fn next_request_id(&self) -> Arc<str> {
-        let number = self.inner.request_counter.fetch_add(1, Ordering::Relaxed);
-        format!("req_{:016x}{number:08x}", self.inner.seed).into()
+    /// A new id for a request, unique within the process and random between processes. Calls
+    /// without an id get one by themselves; faces that answer before there is a call ask for it.
+    #[must_use]
+    pub fn new_request_id(&self) -> Arc<str> {
+        self.inner.request_ids.next()
     }
 
     /// Makes a call of any operation. This is where the faces come in.
@@ -547,6 +549,7 @@ impl ModelPoolBuilder {
             auto.timeouts = self.timeouts;
             auto.infer_words = self.infer_words;
         });
+        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         ModelPool {
             inner: Arc::new(Inner {
                 snapshot: ArcSwap::from_pointee(draft.build()),
@@ -560,8 +563,8 @@ impl ModelPoolBuilder {
                 sinks: self.sinks.into(),
                 max_models: self.max_models,
                 counter: AtomicU64::new(0),
-                request_counter: AtomicU64::new(0),
-                seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+                request_ids: RequestIds::new(seed),
+                seed,
             }),
         }
     }

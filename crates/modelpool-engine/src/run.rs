@@ -22,7 +22,7 @@ use crate::settle::{Ending, Settlement, Settling};
 /// Makes a call.
 pub(crate) async fn run(pool: &ModelPool, mut call: Call) -> Result<Answer, Error> {
     if call.request_id.is_empty() {
-        call.request_id = pool.next_request_id();
+        call.request_id = pool.new_request_id();
     }
     let began = Instant::now();
     let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
@@ -53,7 +53,7 @@ fn unsettled(call: &Call) -> Settlement {
         total: Duration::ZERO,
         first_output: None,
         ending: Ending::Cancelled,
-        values: Arc::new(call.options.values.clone()),
+        values: Arc::clone(&call.options.values),
     }
 }
 
@@ -122,6 +122,7 @@ async fn attempt(
         facts: Arc::clone(plan.facts()),
         model_name,
         limits: call_limits(limits),
+        continuation: None,
     };
     AttemptCall {
         entry,

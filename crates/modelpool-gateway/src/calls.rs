@@ -17,28 +17,17 @@ use crate::request_body;
 use crate::request_head::{add_requirements, check_size, request_id};
 use crate::streaming::StreamBody;
 
-pub(crate) async fn chat(state: State<Arc<Gateway>>, request: Request<Body>) -> Response {
-    call(state, request, Operation::Chat).await
-}
-
-pub(crate) async fn embeddings(state: State<Arc<Gateway>>, request: Request<Body>) -> Response {
-    call(state, request, Operation::Embeddings).await
-}
-
-pub(crate) async fn images(state: State<Arc<Gateway>>, request: Request<Body>) -> Response {
-    call(state, request, Operation::Images).await
-}
-
-async fn call(State(gateway): State<Arc<Gateway>>, request: Request<Body>, operation: Operation) -> Response {
+/// A call, from its request to the beginning of its answer.
+pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, operation: Operation) -> Response {
     let id = request_id(&gateway, request.headers());
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let call = match read(&gateway, request, operation).await {
         Ok(call) => Call {
             request_id: Arc::clone(&id),
             ..call
         },
         Err(failure) => {
-            access_log::refused(&id, &path, &failure);
+            access_log::refused(&id, uri.path(), &failure);
             return failure.into_response(&id);
         }
     };

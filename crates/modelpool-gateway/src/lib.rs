@@ -28,7 +28,7 @@ mod server;
 mod streaming;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use modelpool::{ModelPool, Scope};
@@ -44,8 +44,6 @@ pub struct Gateway {
     access: Access,
     limits: GatewayLimits,
     stopping: AtomicBool,
-    id_prefix: u64,
-    next_id: AtomicU64,
 }
 
 /// Limits of the gateway itself.
@@ -75,8 +73,6 @@ impl Gateway {
             access,
             limits,
             stopping: AtomicBool::new(false),
-            id_prefix: fastrand::u64(..),
-            next_id: AtomicU64::new(0),
         })
     }
 
@@ -84,12 +80,6 @@ impl Gateway {
     #[must_use]
     pub fn pool(&self) -> &ModelPool {
         &self.pool
-    }
-
-    /// Unique within this process, and between processes as far as 64 random bits go.
-    fn new_request_id(&self) -> Arc<str> {
-        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
-        format!("req_{:016x}{number:08x}", self.id_prefix).into()
     }
 
     fn is_stopping(&self) -> bool {

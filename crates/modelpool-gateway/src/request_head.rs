@@ -22,7 +22,7 @@ pub(crate) fn request_id(gateway: &Gateway, headers: &HeaderMap) -> Arc<str> {
         .filter(|id| {
             !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
         })
-        .map_or_else(|| gateway.new_request_id(), Arc::from)
+        .map_or_else(|| gateway.pool.new_request_id(), Arc::from)
 }
 
 pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), Failure> {

@@ -1,5 +1,9 @@
 //! The table of paths.
+//!
+//! Calls are found before the router is asked: it costs some microseconds, and they are what
+//! nearly all requests are.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,19 +11,67 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use modelpool::Operation;
+use modelpool::parts::core::BoxFuture;
 
 use crate::failure::Failure;
 use crate::request_body;
 use crate::request_head::request_id;
 use crate::{Gateway, access_log, calls, health, listing};
 
-/// The routes of a gateway.
-pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new()
-        .route("/v1/chat/completions", post(calls::chat))
-        .route("/v1/embeddings", post(calls::embeddings))
-        .route("/v1/images/generations", post(calls::images))
+/// Paths of calls, all of them POST.
+const CALLS: [(&str, Operation); 3] = [
+    ("/v1/chat/completions", Operation::Chat),
+    ("/v1/embeddings", Operation::Embeddings),
+    ("/v1/images/generations", Operation::Images),
+];
+
+/// All paths of a gateway, as hyper asks for them.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    gateway: Arc<Gateway>,
+    router: TowerToHyperService<Router>,
+}
+
+impl Routes {
+    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
+        Self {
+            router: TowerToHyperService::new(router(Arc::clone(&gateway))),
+            gateway,
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for Routes {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let is_call = |(path, _): &&(&str, Operation)| *path == request.uri().path();
+        match CALLS.iter().find(is_call) {
+            Some((_, operation)) if request.method() == Method::POST => {
+                let gateway = Arc::clone(&self.gateway);
+                let request = request.map(Body::new);
+                Box::pin(async move { Ok(calls::call(gateway, request, *operation).await) })
+            }
+            _ => Box::pin(self.router.call(request)),
+        }
+    }
+}
+
+fn router(gateway: Arc<Gateway>) -> Router {
+    let calls = CALLS
+        .into_iter()
+        .fold(Router::new(), |router, (path, operation)| {
+            let call = move |State(gateway), request| calls::call(gateway, request, operation);
+            router.route(path, post(call))
+        });
+    calls
         .route("/v1/models", get(listing::list))
         .route("/v1/models/{*name}", get(listing::get))
         .route("/v1/route", post(calls::route))

@@ -12,17 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::Gateway;
-use crate::routes::router;
+use crate::routes::Routes;
 
 /// Longest time for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -87,7 +85,7 @@ impl Server {
         let Self {
             listener, gateway, ..
         } = self;
-        let service = TowerToHyperService::new(router(Arc::clone(&gateway)));
+        let service = Routes::new(Arc::clone(&gateway));
         let builder = Arc::new(builder(true));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
@@ -154,7 +152,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// Answers one request on each new connection, for as long as this is waited for. The service
 /// knows that it is stopping, and refuses what is no health check.
-async fn refuse(listener: &TcpListener, service: &TowerToHyperService<Router>) {
+async fn refuse(listener: &TcpListener, service: &Routes) {
     let builder = Arc::new(builder(false));
     let mut connections = JoinSet::new();
     loop {

@@ -51,7 +51,7 @@ fn explain(
     }
     let body = json!({"model": name, "messages": [{"role": "user", "content": ""}]});
     let mut call = Call::read(Operation::Chat, body.to_string().into()).map_err(Failure::from)?;
-    call.facts = modelpool::RequestFacts::default();
+    call.facts = std::sync::Arc::default();
     call.options.requirements = required;
     call.options.preferences = preferred;
     pool.explain_call(&call).map_err(Failure::from)

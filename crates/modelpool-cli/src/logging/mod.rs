@@ -6,6 +6,7 @@
 //! with what was collected before them. A process that is killed loses the lines of that pause.
 
 mod buffer;
+mod line;
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::{LogArguments, LogFormat};
 use crate::exit::Failure;
 use buffer::Lines;
+use line::PlainLine;
 
 /// Longest time a line waits for others.
 const FLUSH_PAUSE: Duration = Duration::from_millis(100);
@@ -57,7 +59,8 @@ pub(crate) fn start(arguments: &LogArguments) -> Result<Logging, Failure> {
         .with_writer(lines.clone())
         .with_ansi(colours);
     let started = match arguments.log_format {
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Text if colours => builder.try_init(),
+        LogFormat::Text => builder.event_format(PlainLine).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| Failure::failed(format!("cannot start logging: {error}")))?;

@@ -124,7 +124,7 @@ fn read_clause(key: &str, wanted: &Value, on_unknown: OnUnknown) -> Result<Claus
     }
     let test = read_test(key, wanted)?;
     Ok(Clause {
-        key: key.into(),
+        key: key.to_owned().into(),
         wanted: wanted.clone(),
         test,
         on_unknown,

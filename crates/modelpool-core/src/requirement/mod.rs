@@ -24,10 +24,12 @@ mod form;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use crate::capability::{Capabilities, Flag, Numeric, Provenance, Support, number_json};
 use crate::nearest::nearest;
@@ -118,7 +120,7 @@ pub enum OnUnknown {
 /// One key of the requirements.
 #[derive(Clone, Debug)]
 pub struct Clause {
-    key: Box<str>,
+    key: Cow<'static, str>,
     wanted: Value,
     test: Test,
     on_unknown: OnUnknown,
@@ -145,7 +147,7 @@ impl Clause {
             Test::Flag(flag) | Test::FlagCheck(flag, _) => flag.key(),
             Test::Number(numeric, _) | Test::NumberCheck(numeric, _) => numeric.key(),
             Test::CustomBound { base, .. } => &base.name,
-            Test::Nothing | Test::Custom(..) => &self.key,
+            Test::Nothing | Test::Custom(..) => self.key(),
         }
     }
 }
@@ -211,7 +213,7 @@ pub struct Requirements {
     least: [f64; Numeric::ALL.len()],
     most: [f64; Numeric::ALL.len()],
     /// The places of all other clauses.
-    others: Vec<usize>,
+    others: SmallVec<[usize; 4]>,
 }
 
 impl Default for Requirements {
@@ -222,7 +224,7 @@ impl Default for Requirements {
             not_no: 0,
             least: [f64::NEG_INFINITY; Numeric::ALL.len()],
             most: [f64::INFINITY; Numeric::ALL.len()],
-            others: Vec::new(),
+            others: SmallVec::new(),
         }
     }
 }
@@ -292,12 +294,12 @@ impl Requirements {
     /// Adds a bound on a built-in number, as `min_K` or `max_K`.
     #[must_use]
     pub fn bound(mut self, numeric: Numeric, bound: Bound) -> Self {
-        let (prefix, value) = match bound {
-            Bound::AtLeast(value) => ("min_", value),
-            Bound::AtMost(value) => ("max_", value),
+        let (key, value) = match bound {
+            Bound::AtLeast(value) => (numeric.min_key(), value),
+            Bound::AtMost(value) => (numeric.max_key(), value),
         };
         self.push(Clause {
-            key: format!("{prefix}{}", numeric.key()).into(),
+            key: key.into(),
             wanted: number_json(value),
             test: Test::Number(numeric, bound),
             on_unknown: OnUnknown::Reject,

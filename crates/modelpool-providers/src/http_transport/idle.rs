@@ -25,10 +25,13 @@ pub(super) struct Server {
     pub(super) authority: Authority,
 }
 
+/// Servers come from the configuration, so nobody can choose names that collide.
+type Waiting = HashMap<Server, Vec<(Instant, Connection)>, foldhash::fast::RandomState>;
+
 /// Connections that wait, the one used last on top.
 #[derive(Default)]
 pub(super) struct Idle {
-    by_server: Mutex<HashMap<Server, Vec<(Instant, Connection)>>>,
+    by_server: Mutex<Waiting>,
 }
 
 impl fmt::Debug for Idle {
@@ -55,14 +58,15 @@ impl Idle {
         }
         let now = Instant::now();
         let mut by_server = self.lock();
-        if !by_server.contains_key(server) {
+        let Some(waiting) = by_server.get_mut(server) else {
             // A new server is the occasion to let go of those that nobody asks any more.
             by_server.retain(|_, waiting| {
                 waiting.retain(|(since, _)| now.duration_since(*since) < LONGEST_IDLE);
                 !waiting.is_empty()
             });
-        }
-        let waiting = by_server.entry(server.clone()).or_default();
+            by_server.insert(server.clone(), vec![(now, connection)]);
+            return;
+        };
         // Taken from the top, the oldest sink to the bottom.
         let expired = waiting
             .iter()
@@ -74,7 +78,7 @@ impl Idle {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Server, Vec<(Instant, Connection)>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.by_server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,6 @@ mod idle;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -29,9 +28,6 @@ use modelpool_core::{BoxFuture, Transport};
 use connect::Connector;
 use connection::{Connection, Parts, SendFailure};
 use idle::{Idle, Server};
-
-/// For requests that say nothing.
-const DEFAULT_CONNECT_LIMIT: ConnectLimit = ConnectLimit(Duration::from_secs(3));
 
 /// Reaches servers over HTTP/1.1.
 ///
@@ -54,11 +50,7 @@ impl HttpTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<BodyStream>, TransportError> {
-        let limit: ConnectLimit = request
-            .extensions()
-            .get()
-            .copied()
-            .unwrap_or(DEFAULT_CONNECT_LIMIT);
+        let limit: ConnectLimit = request.extensions().get().copied().unwrap_or_default();
         let (server, mut request) = addressed(request)?;
         // A kept connection may have been closed by the server a moment ago. A request that did
         // not leave is sent again; each try uses one connection up, so this ends.

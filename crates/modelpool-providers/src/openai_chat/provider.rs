@@ -127,7 +127,9 @@ impl OpenAiChat {
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.clone();
-        request.extensions_mut().insert(ConnectLimit(connect));
+        if ConnectLimit(connect) != ConnectLimit::default() {
+            request.extensions_mut().insert(ConnectLimit(connect));
+        }
         self.transport.send(request).await.map_err(from_transport)
     }
 
@@ -190,7 +192,9 @@ impl OpenAiChat {
                     format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
                 ));
             }
-            let whole = self.with_secrets(|secrets| response::read(facts.operation, bytes, secrets))?;
+            // Only an error needs the secrets, and errors are rare.
+            let whole = response::read(facts.operation, bytes.clone(), &[])
+                .or_else(|_| self.with_secrets(|secrets| response::read(facts.operation, bytes, secrets)))?;
             if facts.stream {
                 return Err(Error::new(
                     ErrorKind::Protocol,
@@ -282,12 +286,16 @@ fn head(headers: &HeaderMap) -> ReplyHead {
         .get("x-request-id")
         .and_then(|id| id.to_str().ok())
         .map(|id| id.chars().take(200).collect());
-    let kept = HANDED_ON
-        .into_iter()
-        .filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())));
+    // Room for these and for what the gateway adds, so that the map does not grow twice.
+    let mut kept = HeaderMap::with_capacity(8);
+    for name in HANDED_ON {
+        if let Some(value) = headers.get(&name) {
+            kept.insert(name, value.clone());
+        }
+    }
     ReplyHead {
         upstream_request_id,
-        headers: kept.collect(),
+        headers: kept,
         quota: quota_report(headers),
     }
 }
