@@ -17,7 +17,10 @@
 //! | [`snapshot`] | the pool at one moment: models, named pools, names |
 //! | [`selector`], [`ranking`] | ordering the candidates |
 //! | [`plan`] | which models a request may go to, in which order, and why |
-//! | [`live`] | what is measured while a model works |
+//! | [`live`] | what is remembered of a model while it works |
+//! | [`breaker`], [`quota`], [`rate`] | when a model is to be left alone |
+//! | [`statistics`] | how models did, by minute, hour and ever |
+//! | [`continuation`] | going on with an answer whose stream was lost |
 //! | [`provider`], [`stream`], [`transport`] | calling a model |
 //! | [`error`] | why a call failed, and what to do about it |
 
@@ -44,12 +47,13 @@ pub mod stream;
 pub mod transport;
 pub mod usage;
 
+pub use breaker::{BreakerSettings, BreakerState};
 pub use capability::{Capabilities, CapabilityError, Flag, Numeric, Provenance, Support};
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use error::{Error, ErrorKind, TimeoutKind, VendorError, Verdict};
 pub use facts::{Operation, RequestFacts};
 pub use live::LiveState;
-pub use model::{Extra, ModelConfig, Timeouts};
+pub use model::{Extra, ModelConfig, ModelLimits, Timeouts};
 pub use plan::{Explanation, NoModelFits, Plan, PlanRequest};
 pub use price::Price;
 pub use provider::{Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, WholeReply};

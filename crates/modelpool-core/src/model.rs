@@ -1,6 +1,7 @@
 //! One entry of the pool.
 
 use std::fmt;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,11 @@ pub struct ModelConfig {
     pub fallbacks: Vec<Arc<str>>,
     /// Limits of its own; what is unset takes those of the pool.
     pub timeouts: Timeouts,
+    /// How much of it may be used at most.
+    pub limits: ModelLimits,
+    /// Entries of one group share a vendor-side limit: what one is told to wait, all wait. `None` is a group
+    /// of its own.
+    pub quota_group: Option<Arc<str>>,
     /// Headers and body members of the user's own.
     pub extra: Extra,
 }
@@ -57,6 +63,8 @@ impl ModelConfig {
             capabilities: Capabilities::new(),
             fallbacks: Vec::new(),
             timeouts: Timeouts::default(),
+            limits: ModelLimits::default(),
+            quota_group: None,
             extra: Extra::default(),
         }
     }
@@ -86,6 +94,20 @@ impl ModelConfig {
     #[must_use]
     pub fn fallbacks<A: Into<Arc<str>>>(mut self, aliases: impl IntoIterator<Item = A>) -> Self {
         self.fallbacks = aliases.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets how much of it may be used at most.
+    #[must_use]
+    pub fn limits(mut self, limits: ModelLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Puts it into a quota group.
+    #[must_use]
+    pub fn quota_group(mut self, group: impl Into<Arc<str>>) -> Self {
+        self.quota_group = Some(group.into());
         self
     }
 
@@ -127,6 +149,17 @@ impl fmt::Debug for Extra {
             .field("body", &body)
             .finish()
     }
+}
+
+/// How much of a model may be used at most. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ModelLimits {
+    /// Calls in any minute.
+    pub requests_per_minute: Option<NonZeroU64>,
+    /// Tokens in any minute, input and output.
+    pub tokens_per_minute: Option<NonZeroU64>,
+    /// Calls at the same time; more wait their turn.
+    pub max_concurrent: Option<NonZeroUsize>,
 }
 
 /// Limits on time. `None` takes the pool's limit, or the default.

@@ -12,8 +12,9 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
+use crate::breaker::BreakerSettings;
 use crate::capability::{Capabilities, CapabilityError};
-use crate::live::LiveState;
+use crate::live::{LiveBook, LiveState};
 use crate::model::{ModelConfig, Timeouts};
 use crate::nearest::nearest;
 use crate::provider::Provider;
@@ -235,6 +236,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub struct Draft {
     entries: Vec<Arc<ModelEntry>>,
+    book: LiveBook,
     auto: Arc<PoolDefinition>,
     pools: Vec<Arc<PoolDefinition>>,
     default: Option<Arc<str>>,
@@ -311,6 +313,7 @@ impl Draft {
         let auto = PoolDefinition::new(AUTO, Vec::<Arc<str>>::new(), selector);
         Self {
             entries: Vec::new(),
+            book: LiveBook::default(),
             auto: Arc::new(auto),
             pools: Vec::new(),
             default: None,
@@ -340,8 +343,8 @@ impl Draft {
             self.default = Some(Arc::clone(&config.alias));
         }
         self.entries.push(Arc::new(ModelEntry {
+            live: self.book.state_of(&config),
             config,
-            live: Arc::new(LiveState::default()),
             provider: OnceLock::new(),
         }));
         Ok(self)
@@ -377,6 +380,12 @@ impl Draft {
         self.check_known(alias)?;
         self.default = Some(alias.into());
         Ok(self)
+    }
+
+    /// Sets when breakers open, for the entries added from now on.
+    pub fn set_breakers(&mut self, settings: BreakerSettings) -> &mut Self {
+        self.book = LiveBook::new(settings);
+        self
     }
 
     /// Changes how the pool of all models ranks and what it asks.

@@ -12,9 +12,9 @@ use arc_swap::ArcSwap;
 use modelpool_core::selector::Ticket;
 use modelpool_core::snapshot::{AUTO, Draft, Pool};
 use modelpool_core::{
-    Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits, Operation, PoolDefinition,
-    PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector, SelectorError, Snapshot,
-    SystemClock, Timeouts, Transport,
+    BreakerSettings, Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits, Operation,
+    PoolDefinition, PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector, SelectorError,
+    Snapshot, SystemClock, Timeouts, Transport,
 };
 use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry};
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
 use crate::call::{Call, ChatRequest};
 use crate::planning;
+use crate::policy::{Hedging, OnLoss, RetryPolicy};
 use crate::request_id::RequestIds;
 use crate::selectors::Capability;
 use crate::settle::SettlementSink;
@@ -78,7 +79,9 @@ pub(crate) struct Inner {
     context: ProviderContext,
     clock: Arc<dyn Clock>,
     pub(crate) sinks: Arc<[Arc<dyn SettlementSink>]>,
-    pub(crate) max_models: u32,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) on_loss: OnLoss,
+    pub(crate) hedging: Option<Hedging>,
     counter: AtomicU64,
     request_ids: RequestIds,
     seed: u64,
@@ -441,7 +444,10 @@ pub struct ModelPoolBuilder {
     sinks: Vec<Arc<dyn SettlementSink>>,
     timeouts: Timeouts,
     infer_words: bool,
-    max_models: u32,
+    retry: RetryPolicy,
+    breakers: BreakerSettings,
+    on_loss: OnLoss,
+    hedging: Option<Hedging>,
     seed: Option<u64>,
 }
 
@@ -456,7 +462,10 @@ impl Default for ModelPoolBuilder {
             sinks: Vec::new(),
             timeouts: Timeouts::default(),
             infer_words: false,
-            max_models: 4,
+            retry: RetryPolicy::default(),
+            breakers: BreakerSettings::default(),
+            on_loss: OnLoss::default(),
+            hedging: None,
             seed: None,
         }
     }
@@ -530,7 +539,38 @@ impl ModelPoolBuilder {
     /// Most models tried for one request. Default 4.
     #[must_use]
     pub fn max_models(mut self, max_models: u32) -> Self {
-        self.max_models = max_models.max(1);
+        self.retry.max_models = max_models.max(1);
+        self
+    }
+
+    /// How far a request goes to get an answer.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = RetryPolicy {
+            max_models: retry.max_models.max(1),
+            ..retry
+        };
+        self
+    }
+
+    /// When breakers open, and for how long.
+    #[must_use]
+    pub fn breakers(mut self, settings: BreakerSettings) -> Self {
+        self.breakers = settings;
+        self
+    }
+
+    /// What becomes of a stream that is lost half-way. Default: another model goes on.
+    #[must_use]
+    pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
+        self.on_loss = on_loss;
+        self
+    }
+
+    /// Calls a second model where the first is slower to begin than it usually is. Default: never.
+    #[must_use]
+    pub fn hedging(mut self, hedging: Option<Hedging>) -> Self {
+        self.hedging = hedging;
         self
     }
 
@@ -545,6 +585,7 @@ impl ModelPoolBuilder {
     #[must_use]
     pub fn build(self) -> ModelPool {
         let mut draft = Draft::new(self.selector);
+        draft.set_breakers(self.breakers);
         draft.edit_auto(|auto| {
             auto.timeouts = self.timeouts;
             auto.infer_words = self.infer_words;
@@ -561,7 +602,9 @@ impl ModelPoolBuilder {
                 },
                 clock: self.clock,
                 sinks: self.sinks.into(),
-                max_models: self.max_models,
+                retry: self.retry,
+                on_loss: self.on_loss,
+                hedging: self.hedging,
                 counter: AtomicU64::new(0),
                 request_ids: RequestIds::new(seed),
                 seed,

@@ -93,7 +93,7 @@ async fn attempt_all(
                 }
             }
         }
-        let may_go_on = settling.calls() < pool.inner.max_models && Instant::now() < deadline;
+        let may_go_on = settling.calls() < pool.inner.retry.max_models && Instant::now() < deadline;
         next = if may_go_on {
             plan.next(&failures.tried, &failures.learned)
                 .map_err(|error| selector_failed(&error))?

@@ -38,17 +38,17 @@ mod from_config;
 
 pub use from_config::{BuildError, PoolChecks, pool_from_config, read_config};
 pub use modelpool_core::{
-    Candidate, Candidates, Capabilities, CapabilityError, Clock, Delta, Error, ErrorKind, EventStream,
-    Explanation, Extra, FinishReason, Flag, ManualClock, Missing, ModelConfig, ModelEntry, NoModelFits,
-    Numeric, Operation, PoolDefinition, PoolError, Price, Provenance, Provider, ProviderRequest, Ranked,
-    Ranking, Reply, ReplyBody, ReplyHead, RequestFacts, RequirementError, Requirements, Resolved,
-    SelectContext, Selector, SelectorError, Snapshot, StreamEvent, Support, SystemClock, TimeoutKind,
-    Timeouts, Transport, UnixMillis, Usage, VendorError, Verdict, WholeReply,
+    BreakerSettings, BreakerState, Candidate, Candidates, Capabilities, CapabilityError, Clock, Delta, Error,
+    ErrorKind, EventStream, Explanation, Extra, FinishReason, Flag, ManualClock, Missing, ModelConfig,
+    ModelEntry, ModelLimits, NoModelFits, Numeric, Operation, PoolDefinition, PoolError, Price, Provenance,
+    Provider, ProviderRequest, Ranked, Ranking, Reply, ReplyBody, ReplyHead, RequestFacts, RequirementError,
+    Requirements, Resolved, SelectContext, Selector, SelectorError, Snapshot, StreamEvent, Support,
+    SystemClock, TimeoutKind, Timeouts, Transport, UnixMillis, Usage, VendorError, Verdict, WholeReply,
 };
 pub use modelpool_engine::{
-    Answer, AnswerBody, AnswerStream, Call, ChatAnswer, ChatRequest, Ending, ModelPool, ModelPoolBuilder,
-    Outcome, RequestOptions, Scope, SelectError, Settlement, SettlementSink, StreamSummary, WholeAnswer,
-    selectors,
+    Answer, AnswerBody, AnswerStream, Call, ChatAnswer, ChatRequest, Ending, Hedging, ModelPool,
+    ModelPoolBuilder, OnLoss, Outcome, RequestOptions, RetryPolicy, Scope, SelectError, Settlement,
+    SettlementSink, StreamSummary, WholeAnswer, selectors,
 };
 pub use modelpool_providers::{
     Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, vendors,

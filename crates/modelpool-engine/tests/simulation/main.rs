@@ -23,7 +23,10 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 use play::Played;
 use schedule::Schedule;
@@ -32,8 +35,11 @@ use tally::Tally;
 /// Schedules played by default.
 const SCHEDULES: u64 = 20_000;
 
-/// Failures after which a thread plays no more.
+/// Failures after which no more is played.
 const MOST_FAILURES: usize = 20;
+
+/// Real time in which no schedule ended: one takes a millisecond.
+const STUCK: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_promise_holds_on_every_schedule() {
@@ -41,34 +47,39 @@ fn every_promise_holds_on_every_schedule() {
         return replay(seed);
     }
     let schedules = number("MODELPOOL_SEEDS").unwrap_or(SCHEDULES);
-    let next = AtomicU64::new(0);
-    let play_on = || {
-        let (mut tally, mut failures) = (Tally::default(), BTreeMap::new());
-        while failures.len() < MOST_FAILURES {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= schedules {
-                break;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, played) = sync_channel(threads);
+    let next = Arc::new(AtomicU64::new(0));
+    let playing: Arc<Vec<AtomicU64>> = Arc::new((0..threads).map(|_| AtomicU64::default()).collect());
+    for thread in 0..threads {
+        let (next, playing, sender) = (Arc::clone(&next), Arc::clone(&playing), sender.clone());
+        std::thread::spawn(move || {
+            let mut seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            while let Some(seed) = seeds.next().filter(|seed| *seed < schedules) {
+                playing[thread].store(seed, Ordering::Relaxed);
+                let result = try_seed(seed).map(|played| Tally::of(&played));
+                if sender.send((seed, result)).is_err() {
+                    break;
+                }
             }
-            match try_seed(seed) {
-                Ok(played) => tally.count(&played),
-                Err(failure) => drop(failures.insert(seed, failure)),
-            }
-        }
-        (tally, failures)
-    };
+        });
+    }
+    drop(sender);
     let (mut tally, mut failures) = (Tally::default(), BTreeMap::new());
-    std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let playing: Vec<_> = (0..threads).map(|_| scope.spawn(play_on)).collect();
-        for thread in playing {
-            let (more, failed) = thread.join().unwrap();
-            tally.add(&more);
-            failures.extend(failed);
+    loop {
+        match played.recv_timeout(STUCK) {
+            Ok((_, Ok(more))) => tally.add(&more),
+            Ok((seed, Err(failure))) => drop(failures.insert(seed, failure)),
+            Err(RecvTimeoutError::Disconnected) => break,
+            // Threads that turn in circles are left to the end of the process.
+            Err(RecvTimeoutError::Timeout) => panic!("one of these seeds does not end: {playing:?}"),
         }
-    });
+        if failures.len() == MOST_FAILURES {
+            break;
+        }
+    }
     if let Some((first, failure)) = failures.first_key_value() {
-        let others = failures.values().skip(1).map(Failure::in_short);
-        let others: Vec<String> = others.collect();
+        let others: Vec<String> = failures.values().skip(1).map(Failure::in_short).collect();
         panic!(
             "{}\nfurther seeds that fail after {first}:\n{}",
             failure.told(),

@@ -39,7 +39,13 @@ const AT_LEAST: [(&str, u64); 21] = [
 ];
 
 impl Tally {
-    pub fn count(&mut self, played: &Played) {
+    pub fn of(played: &Played) -> Self {
+        let mut tally = Self::default();
+        tally.count(played);
+        tally
+    }
+
+    fn count(&mut self, played: &Played) {
         self.more("schedules", 1);
         self.more("requests", played.reports.len());
         self.more("calls", played.calls.len());
