@@ -78,6 +78,13 @@ impl Error {
         self
     }
 
+    /// The same with another kind, where more was learned of it.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Adds the HTTP status of the upstream's answer.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {

@@ -131,7 +131,7 @@ impl Snapshot {
             notes: request.notes,
             acceptance: Acceptance::FirstSuccess,
         };
-        plan.first = plan.find_best(&ticket)?;
+        plan.first = plan.find_best([&plan.known, &plan.unsure], &ticket)?;
         plan.number = ticket.drawn().unwrap_or_default();
         Ok(plan)
     }
@@ -203,6 +203,12 @@ impl Plan {
         self.acceptance
     }
 
+    /// What the randomness of this request is made from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed ^ self.number.rotate_left(32)
+    }
+
     /// Which models it is made over.
     #[must_use]
     pub fn target(&self) -> &Target {
@@ -230,20 +236,18 @@ impl Plan {
         }
     }
 
-    /// The best model that is not in `tried` and meets `further` requirements (what earlier
-    /// failures taught), checked anew for every hop.
+    /// The best model without those that were tried or are to be left alone, asked of the selector
+    /// anew. What a request learned meanwhile is for the caller to check.
     ///
     /// # Errors
     /// The selector failed.
-    pub fn next(
-        &self,
-        tried: &[ModelIndex],
-        further: &Requirements,
-    ) -> Result<Option<ModelIndex>, SelectorError> {
-        Ok(self.ranking()?.iter().map(|ranked| ranked.model).find(|index| {
-            !tried.contains(index)
-                && (further.is_empty() || self.snapshot.capabilities(*index).meets(further).is_ok())
-        }))
+    pub fn best_except(&self, excluded: &ModelSet) -> Result<Option<ModelIndex>, SelectorError> {
+        if excluded.is_empty() {
+            return Ok(self.first);
+        }
+        let ticket = Ticket::fixed(self.number, self.seed);
+        let (known, unsure) = (self.known.without(excluded), self.unsure.without(excluded));
+        self.find_best([&known, &unsure], &ticket)
     }
 
     /// The whole ranking: what is known to fit, then what merely may.
@@ -270,14 +274,15 @@ impl Plan {
         Ok(ranking)
     }
 
-    fn find_best(&self, ticket: &Ticket<'_>) -> Result<Option<ModelIndex>, SelectorError> {
+    fn find_best(
+        &self,
+        sets: [&ModelSet; 2],
+        ticket: &Ticket<'_>,
+    ) -> Result<Option<ModelIndex>, SelectorError> {
         match &self.target {
-            Target::Pool(pool) => {
-                self.snapshot
-                    .best_of(pool, [&self.known, &self.unsure], &self.context(ticket))
-            }
+            Target::Pool(pool) => self.snapshot.best_of(pool, sets, &self.context(ticket)),
             Target::Named { order, .. } => {
-                let fits = |index: &ModelIndex| self.known.contains(*index) || self.unsure.contains(*index);
+                let fits = |index: &ModelIndex| sets.iter().any(|set| set.contains(*index));
                 Ok(order.iter().copied().find(fits))
             }
         }

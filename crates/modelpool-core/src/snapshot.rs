@@ -87,6 +87,17 @@ impl ModelSet {
         })
     }
 
+    /// The models that are in this set and not in the other.
+    #[must_use]
+    pub fn without(&self, other: &ModelSet) -> ModelSet {
+        let words = self.0.iter().enumerate();
+        Self(
+            words
+                .map(|(at, word)| word & !other.0.get(at).copied().unwrap_or(0))
+                .collect(),
+        )
+    }
+
     /// The models that are in both.
     #[must_use]
     pub fn intersection(&self, other: &ModelSet) -> ModelSet {

@@ -6,7 +6,9 @@
 //! [`usage`](StreamEvent::usage)). What it says is decoded only when somebody asks
 //! ([`StreamEvent::deltas`]).
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -84,6 +86,14 @@ pub struct StreamEvent {
     pub usage_only: bool,
     /// The wire's own mark of the end, such as `[DONE]`; nothing follows it.
     pub end_mark: bool,
+    /// It is no event of the wire: its data cannot be read. Whether the answer is whole without it only
+    /// the rest of the stream can tell.
+    pub malformed: bool,
+    /// It carries output other than text and reasoning: a tool call, a refusal, audio.
+    pub other_output: bool,
+    /// Where its text stands in `raw`, if that is all it says, in the first answer, and as it reads: for
+    /// those who collect the text of every event.
+    pub plain_text: Option<Range<usize>>,
     /// How to decode what it says.
     pub decode: DecodeDeltas,
 }
@@ -99,6 +109,9 @@ impl StreamEvent {
             usage: None,
             usage_only: false,
             end_mark: false,
+            malformed: false,
+            other_output: false,
+            plain_text: None,
             decode: |_| Vec::new(),
         }
     }
@@ -115,15 +128,17 @@ impl StreamEvent {
 
     /// The text this event adds to the first answer; empty for other events.
     #[must_use]
-    pub fn text(&self) -> String {
-        self.deltas()
-            .into_iter()
-            .filter(|delta| delta.choice == 0)
-            .filter_map(|delta| match delta.part {
-                Part::Text(text) => Some(text),
-                _ => None,
-            })
-            .collect()
+    pub fn text(&self) -> Cow<'_, str> {
+        let plain = self.plain_text.clone().and_then(|range| self.raw.get(range));
+        if let Some(text) = plain.and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+            return Cow::Borrowed(text);
+        }
+        let texts = self.deltas().into_iter().filter(|delta| delta.choice == 0);
+        let texts = texts.filter_map(|delta| match delta.part {
+            Part::Text(text) => Some(text),
+            _ => None,
+        });
+        Cow::Owned(texts.collect())
     }
 }
 

@@ -1,9 +1,10 @@
 //! An answer on its way to the caller.
 //!
 //! A whole answer is settled before it is handed over. A stream is committed with its first
-//! meaningful event; from then on [`AnswerStream`] watches it: an end without a finish reason, a
-//! pause that is too long, or the deadline end it with an error item, never with a clean-looking
-//! end, and dropping it ends the upstream call and settles what was used.
+//! meaningful event; from then on [`AnswerStream`] watches it. A stream that is lost (it ends without a
+//! finish reason, breaks, or pauses too long) is continued by another call where that is possible;
+//! else it ends with an error item, never with a clean-looking end. Dropping it ends the upstream call
+//! and settles what was used.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,12 +15,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use modelpool_core::continuation::{MAX_DELIVERED_BYTES, may_continue};
+use modelpool_core::provider::Dialect;
 use modelpool_core::{
-    Error, ErrorKind, EventStream, FinishReason, ReplyHead, StreamEvent, TimeoutKind, Usage, WholeReply,
+    BoxFuture, Error, ErrorKind, FinishReason, ModelIndex, ReplyHead, StreamEvent, TimeoutKind, Usage,
+    WholeReply,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::settle::{Ending, Settling};
+use crate::attempt::{Accepted, AcceptedBody, Flow, incomplete, malformed};
+use crate::continuing::Join;
+use crate::limits::Limits;
+use crate::policy::OnLoss;
+use crate::run::first_answer;
+use crate::settle::{CallNumber, Ending, Settling};
+use crate::walk::Walk;
 
 /// The answer to a call.
 #[derive(Debug)]
@@ -59,13 +69,13 @@ pub struct WholeAnswer {
 }
 
 impl WholeAnswer {
-    pub(crate) fn settle(reply: WholeReply, mut settling: Settling) -> Self {
+    pub(crate) fn settle(reply: WholeReply, number: CallNumber, mut settling: Settling) -> Self {
         match reply.usage {
-            Some(usage) => settling.used(usage),
-            None => settling.saw_output(estimate_output(&reply.bytes)),
+            Some(usage) => settling.used(number, usage),
+            None => settling.saw_output(number, estimate_output(&reply.bytes)),
         }
-        settling.saw_output(0);
-        let usage = settling.usage().unwrap_or_default();
+        settling.saw_output(number, 0);
+        let usage = settling.usage();
         let cost_usd = settling.cost_usd();
         settling.end(Ending::Completed);
         Self {
@@ -113,68 +123,134 @@ const AFTER_END_MARK: Duration = Duration::from_millis(500);
 
 /// A committed stream.
 pub struct AnswerStream {
-    events: EventStream,
-    /// Events that came before the first meaningful one, and that one.
-    held: VecDeque<StreamEvent>,
-    settling: Settling,
-    alias: Arc<str>,
+    state: State,
+    /// What stays the same when another call goes on.
+    dialect: Dialect,
     withhold_usage: bool,
-    finish: Option<FinishReason>,
-    ended: bool,
-    idle: Duration,
+    on_loss: OnLoss,
     deadline: Instant,
+    /// Of the call under way.
+    alias: Arc<str>,
+    idle: Duration,
     last_event: Instant,
     /// Fires at the nearest limit; armed lazily, so that an event costs no timer.
     timer: Pin<Box<Sleep>>,
+    /// Events that were read and are the next to be given out.
+    ready: VecDeque<StreamEvent>,
+    delivered: Delivered,
+    finish: Option<FinishReason>,
+    continued: u32,
     summary: Option<StreamSummary>,
 }
 
+enum State {
+    Flowing(Box<Flowing>),
+    /// Another call is asked to go on.
+    Resuming {
+        resumed: BoxFuture<'static, (Box<Walk>, Result<Accepted, Error>)>,
+        /// Why the one before was lost.
+        loss: Error,
+    },
+    Ended,
+}
+
+/// A call whose stream is read.
+struct Flowing {
+    walk: Box<Walk>,
+    number: CallNumber,
+    index: ModelIndex,
+    flow: Flow,
+    /// Where it goes on from another.
+    join: Option<Join>,
+}
+
+/// What the caller has read, for a call that goes on from there.
+#[derive(Default)]
+struct Delivered {
+    /// False where the answer could not be continued anyway; nothing is kept then.
+    kept: bool,
+    text: String,
+    first: Option<StreamEvent>,
+}
+
+impl Delivered {
+    fn note(&mut self, event: &StreamEvent) {
+        if !self.kept {
+            return;
+        }
+        if event.other_output || self.text.len() > MAX_DELIVERED_BYTES {
+            *self = Self::default();
+            return;
+        }
+        if event.meaningful {
+            self.text.push_str(&event.text());
+        }
+        if self.first.is_none() && !event.end_mark {
+            self.first = Some(event.clone());
+        }
+    }
+}
+
 /// What a stream used and cost, known at its end.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StreamSummary {
-    /// What it used; estimated where the vendor sent no usage.
+    /// What all calls used; estimated where a vendor sent no usage.
     pub usage: Usage,
     /// What the request cost in US dollars; `None` where no price is known.
     pub cost_usd: Option<f64>,
     /// Calls made.
     pub attempts: u32,
+    /// How often the stream was lost and another call went on.
+    pub continued: u32,
+    /// Malformed events that were left out.
+    pub skipped_events: u32,
 }
 
 impl fmt::Debug for AnswerStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnswerStream")
             .field("alias", &self.alias)
-            .field("ended", &self.ended)
+            .field("ended", &matches!(self.state, State::Ended))
             .finish_non_exhaustive()
     }
 }
 
-/// What a committed stream goes on with.
-pub(crate) struct Committed {
-    pub(crate) events: EventStream,
-    pub(crate) held: VecDeque<StreamEvent>,
-    pub(crate) alias: Arc<str>,
-    pub(crate) withhold_usage: bool,
-    pub(crate) idle: Duration,
-    pub(crate) deadline: Instant,
-}
-
 impl AnswerStream {
-    pub(crate) fn new(committed: Committed, settling: Settling) -> Self {
+    pub(crate) fn new(
+        walk: Walk,
+        number: CallNumber,
+        index: ModelIndex,
+        alias: Arc<str>,
+        limits: Limits,
+        flow: Flow,
+    ) -> Self {
         let now = Instant::now();
+        let on_loss = walk.pool.inner.on_loss;
+        let may_be_continued = may_continue(&walk.call.facts, 0).is_ok();
         Self {
-            events: committed.events,
-            held: committed.held,
-            settling,
-            alias: committed.alias,
-            withhold_usage: committed.withhold_usage,
-            finish: None,
-            ended: false,
-            idle: committed.idle,
-            deadline: committed.deadline,
+            dialect: walk.call.body.dialect,
+            withhold_usage: !walk.call.body.wants_usage,
+            on_loss,
+            deadline: walk.deadline,
+            alias,
+            idle: limits.idle,
             last_event: now,
-            timer: Box::pin(sleep_until((now + committed.idle).min(committed.deadline))),
+            timer: Box::pin(sleep_until((now + limits.idle).min(walk.deadline))),
+            ready: VecDeque::new(),
+            delivered: Delivered {
+                kept: on_loss == OnLoss::Continue && may_be_continued,
+                ..Delivered::default()
+            },
+            finish: None,
+            continued: 0,
             summary: None,
+            state: State::Flowing(Box::new(Flowing {
+                walk: Box::new(walk),
+                number,
+                index,
+                flow,
+                join: None,
+            })),
         }
     }
 
@@ -193,11 +269,17 @@ impl AnswerStream {
     /// What was used and what it cost so far; final once the stream has ended.
     #[must_use]
     pub fn summary(&self) -> StreamSummary {
-        self.summary.unwrap_or_else(|| StreamSummary {
-            usage: self.settling.usage().unwrap_or_default(),
-            cost_usd: self.settling.cost_usd(),
-            attempts: self.settling.calls(),
-        })
+        let settling = match (&self.summary, &self.state) {
+            (None, State::Flowing(flowing)) => &flowing.walk.settling,
+            _ => return self.summary.unwrap_or_default(),
+        };
+        StreamSummary {
+            usage: settling.usage(),
+            cost_usd: settling.cost_usd(),
+            attempts: settling.calls(),
+            continued: self.continued,
+            skipped_events: settling.skipped_events(),
+        }
     }
 
     /// The next event, for callers that have no `Stream` at hand.
@@ -217,14 +299,52 @@ impl AnswerStream {
         Ok(text)
     }
 
-    /// Takes note of an event; `None` where the caller is not to see it.
-    fn look_at(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+    fn settling(&mut self) -> Option<(&mut Settling, CallNumber)> {
+        match &mut self.state {
+            State::Flowing(flowing) => Some((&mut flowing.walk.settling, flowing.number)),
+            _ => None,
+        }
+    }
+
+    /// An event of the model: what of it is given out goes to `ready`.
+    fn arrived(&mut self, event: StreamEvent) -> Result<(), Error> {
         self.last_event = Instant::now();
+        let on_loss = self.on_loss;
+        let State::Flowing(flowing) = &mut self.state else {
+            return Ok(());
+        };
+        if event.malformed {
+            if on_loss == OnLoss::Error {
+                return Err(malformed());
+            }
+            flowing.walk.settling.skipped_event();
+            return Ok(());
+        }
+        if event.end_mark && self.finish.is_none() && event_finish(&self.ready).is_none() {
+            return Err(incomplete());
+        }
         if let Some(usage) = event.usage {
-            self.settling.used(usage);
+            flowing.walk.settling.used(flowing.number, usage);
         }
         if event.meaningful {
-            self.settling.saw_output(1);
+            flowing.walk.settling.saw_output(flowing.number, 1);
+        }
+        match &mut flowing.join {
+            None => self.ready.push_back(event),
+            Some(join) => {
+                let joined = join.take(event).inspect_err(|_| {
+                    flowing.walk.restart(flowing.index);
+                })?;
+                self.ready.extend(joined);
+            }
+        }
+        Ok(())
+    }
+
+    /// An event is given out; `None` where the caller is not to see it.
+    fn give_out(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+        self.delivered.note(&event);
+        if event.meaningful {
             // None where another choice began after the first was done.
             self.finish.clone_from(&event.finish);
         }
@@ -235,41 +355,127 @@ impl AnswerStream {
             self.idle = self.idle.min(AFTER_END_MARK);
             self.timer.as_mut().reset(self.last_event + self.idle);
             self.summary = Some(self.summary());
-            self.settling.end(Ending::Completed);
+            if let Some((settling, _)) = self.settling() {
+                settling.end(Ending::Completed);
+            }
         }
         (!(event.usage_only && self.withhold_usage)).then_some(event)
     }
 
+    /// The stream ends here, well or with that error. The upstream call ends too, and not when the
+    /// caller gets round to dropping the stream.
     fn end(&mut self, error: Option<Error>) -> Option<Result<StreamEvent, Error>> {
-        self.ended = true;
         self.summary = Some(self.summary());
-        // The upstream call ends here, not when the caller gets round to dropping the stream.
-        self.events = Box::pin(Nothing);
+        let State::Flowing(mut flowing) = std::mem::replace(&mut self.state, State::Ended) else {
+            return error.map(Err);
+        };
+        let settling = &mut flowing.walk.settling;
         match error {
             None => {
-                self.settling.end(Ending::Completed);
+                settling.end(Ending::Completed);
                 None
             }
             Some(error) => {
-                let error = error.at(&self.alias).after_attempts(self.settling.calls());
-                self.settling.end(Ending::Failed(error.clone()));
+                let error = error.at(&self.alias).after_attempts(settling.calls());
+                settling.end(Ending::Failed(error.clone()));
                 Some(Err(error))
             }
         }
     }
 
-    /// The upstream has nothing more to say. Completion is judged by the finish reason.
-    fn upstream_ended(&mut self, error: Option<Error>) -> Option<Result<StreamEvent, Error>> {
+    /// The upstream has nothing more to say. Completion is judged by the finish reason; without one the
+    /// stream is lost, and another call is asked to go on if that is possible. `None` where one is.
+    fn upstream_ended(&mut self, error: Option<Error>) -> Option<Option<Result<StreamEvent, Error>>> {
         if self.finish.is_some() {
-            return self.end(None);
+            return Some(self.end(None));
         }
-        let lost = || {
-            Error::new(
-                ErrorKind::StreamLost,
-                "the stream ended before the answer was complete",
-            )
+        let error = error.unwrap_or_else(incomplete);
+        if !self.may_resume(&error) {
+            return Some(self.end(Some(error)));
+        }
+        let State::Flowing(flowing) = std::mem::replace(&mut self.state, State::Ended) else {
+            return Some(None);
         };
-        self.end(Some(error.unwrap_or_else(lost)))
+        // The upstream call ends with its stream.
+        let Flowing {
+            mut walk,
+            number,
+            index,
+            ..
+        } = *flowing;
+        let loss = error.at(&self.alias);
+        walk.settling.end_call(number, Some(&loss));
+        walk.lost(index, loss.clone());
+        let delivered: Arc<str> = self.delivered.text.as_str().into();
+        let resumed = async move {
+            let outcome = first_answer(&mut walk, Some(&delivered)).await;
+            (walk, outcome)
+        };
+        self.state = State::Resuming {
+            resumed: Box::pin(resumed),
+            loss,
+        };
+        None
+    }
+
+    fn may_resume(&self, error: &Error) -> bool {
+        let hopeless = matches!(
+            error.kind(),
+            ErrorKind::Timeout(TimeoutKind::Total) | ErrorKind::ContentFilter
+        );
+        self.delivered.kept && self.delivered.text.len() <= MAX_DELIVERED_BYTES && !hopeless
+    }
+
+    /// Another call answers, or none does.
+    fn resumed(
+        &mut self,
+        mut walk: Box<Walk>,
+        outcome: Result<Accepted, Error>,
+        loss: Error,
+    ) -> Option<Result<StreamEvent, Error>> {
+        let accepted = outcome.ok().and_then(|accepted| {
+            let continuation = accepted.continuation.as_ref()?;
+            let join = Join::new(self.dialect, continuation, self.delivered.first.as_ref())?;
+            match accepted.body {
+                AcceptedBody::Stream(flow) => Some((
+                    accepted.number,
+                    accepted.index,
+                    accepted.alias,
+                    accepted.limits,
+                    flow,
+                    join,
+                )),
+                AcceptedBody::Whole(_) => None,
+            }
+        });
+        let Some((number, index, alias, limits, flow, join)) = accepted else {
+            // Nobody could go on: the caller is told of the loss itself.
+            let loss = loss.after_attempts(walk.settling.calls());
+            self.summary = Some(StreamSummary {
+                usage: walk.settling.usage(),
+                cost_usd: walk.settling.cost_usd(),
+                attempts: walk.settling.calls(),
+                continued: self.continued,
+                skipped_events: walk.settling.skipped_events(),
+            });
+            walk.settling.end(Ending::Failed(loss.clone()));
+            return Some(Err(loss));
+        };
+        self.continued += 1;
+        self.alias = alias;
+        self.idle = limits.idle;
+        self.last_event = Instant::now();
+        self.timer
+            .as_mut()
+            .reset((self.last_event + self.idle).min(self.deadline));
+        self.state = State::Flowing(Box::new(Flowing {
+            walk,
+            number,
+            index,
+            flow,
+            join: Some(join),
+        }));
+        None
     }
 
     /// The limit that has passed, if one has; the timer is set to the next otherwise.
@@ -290,6 +496,27 @@ impl AnswerStream {
         }
         None
     }
+
+    /// The next event of the upstream, or its end.
+    fn poll_upstream(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<StreamEvent, Error>>> {
+        let State::Flowing(flowing) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        if let Some(event) = flowing.flow.held.pop_front() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        match flowing.flow.events.as_mut().poll_next(context) {
+            Poll::Pending => match self.poll_limits(context) {
+                None => Poll::Pending,
+                Some(error) => Poll::Ready(Some(Err(error))),
+            },
+            item => item,
+        }
+    }
+}
+
+fn event_finish(events: &VecDeque<StreamEvent>) -> Option<&FinishReason> {
+    events.iter().find_map(|event| event.finish.as_ref())
 }
 
 impl Stream for AnswerStream {
@@ -298,40 +525,36 @@ impl Stream for AnswerStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
-            if let Some(event) = this.held.pop_front() {
-                if event.end_mark && this.finish.is_none() {
-                    return Poll::Ready(this.upstream_ended(None));
-                }
-                match this.look_at(event) {
+            if let Some(event) = this.ready.pop_front() {
+                match this.give_out(event) {
                     Some(event) => return Poll::Ready(Some(Ok(event))),
                     None => continue,
                 }
             }
-            if this.ended {
-                return Poll::Ready(None);
-            }
-            match this.events.as_mut().poll_next(context) {
-                Poll::Ready(Some(Ok(event))) => this.held.push_back(event),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(this.upstream_ended(Some(error))),
-                Poll::Ready(None) => return Poll::Ready(this.upstream_ended(None)),
-                Poll::Pending => {
-                    return match this.poll_limits(context) {
-                        None => Poll::Pending,
-                        Some(error) => Poll::Ready(this.upstream_ended(Some(error))),
+            match &mut this.state {
+                State::Ended => return Poll::Ready(None),
+                State::Resuming { resumed, .. } => {
+                    let (walk, outcome) = std::task::ready!(resumed.as_mut().poll(context));
+                    if let State::Resuming { loss, .. } = std::mem::replace(&mut this.state, State::Ended)
+                        && let Some(item) = this.resumed(walk, outcome, loss)
+                    {
+                        return Poll::Ready(Some(item));
+                    }
+                }
+                State::Flowing(_) => {
+                    let loss = match std::task::ready!(this.poll_upstream(context)) {
+                        Some(Ok(event)) => match this.arrived(event) {
+                            Ok(()) => continue,
+                            Err(error) => Some(error),
+                        },
+                        Some(Err(error)) => Some(error),
+                        None => None,
                     };
+                    if let Some(end) = this.upstream_ended(loss) {
+                        return Poll::Ready(end);
+                    }
                 }
             }
         }
-    }
-}
-
-/// A stream without events.
-struct Nothing;
-
-impl Stream for Nothing {
-    type Item = Result<StreamEvent, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
     }
 }

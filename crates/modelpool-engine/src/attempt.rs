@@ -1,66 +1,73 @@
-//! One attempt: call a model, and for a stream wait until it says something.
+//! One call of an attempt: call a model, and for a stream wait until it says something.
 //!
-//! An attempt is a race of one or more calls; today each has one. It is over when a call has
-//! answered as the plan's acceptance rule asks, or when all have failed.
+//! Nothing reaches the caller before the first meaningful event; a failure until then is nobody's
+//! business. A pool that buffers waits for all of the answer in the same way.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream as _;
+use modelpool_core::continuation::Continuation;
 use modelpool_core::provider::CallLimits;
 use modelpool_core::{
-    Error, ErrorKind, EventStream, ModelEntry, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
+    Error, ErrorKind, EventStream, ModelIndex, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
     StreamEvent, TimeoutKind, WholeReply,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::limits::Limits;
+use crate::policy::OnLoss;
+use crate::settle::CallNumber;
 
 /// Events and bytes that may come before the first meaningful one.
 const MOST_EVENTS_BEFORE_COMMIT: usize = 64;
 const MOST_BYTES_BEFORE_COMMIT: usize = 1024 * 1024;
 
-/// One call of an attempt.
-pub(crate) struct AttemptCall<'a> {
-    pub(crate) entry: &'a ModelEntry,
+/// Bytes of a stream that is buffered as a whole.
+const MOST_BUFFERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// One call.
+pub(crate) struct AttemptCall {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) request: ProviderRequest,
     pub(crate) limits: Limits,
     /// The deadline of the whole request.
     pub(crate) deadline: Instant,
+    pub(crate) on_loss: OnLoss,
 }
 
-/// A call that answered.
+/// A call that answers.
 pub(crate) struct Accepted {
+    pub(crate) number: CallNumber,
+    pub(crate) index: ModelIndex,
+    pub(crate) alias: Arc<str>,
+    pub(crate) limits: Limits,
+    /// What it goes on from.
+    pub(crate) continuation: Option<Continuation>,
     pub(crate) head: ReplyHead,
     pub(crate) body: AcceptedBody,
 }
 
 pub(crate) enum AcceptedBody {
     Whole(WholeReply),
-    /// Committed: the first meaningful event is the last of those held.
-    Stream {
-        held: VecDeque<StreamEvent>,
-        events: EventStream,
-    },
+    Stream(Flow),
 }
 
-impl AttemptCall<'_> {
-    /// Makes the call.
-    pub(crate) async fn run(self) -> Result<Accepted, Error> {
-        let alias = Arc::clone(&self.entry.config().alias);
-        self.run_unnamed().await.map_err(|error| error.at(&alias))
-    }
+/// A committed stream.
+pub(crate) struct Flow {
+    /// Events that were read already: the first meaningful one is the last of them, or all are here.
+    pub(crate) held: VecDeque<StreamEvent>,
+    pub(crate) events: EventStream,
+}
 
-    async fn run_unnamed(self) -> Result<Accepted, Error> {
+impl AttemptCall {
+    /// Makes the call.
+    pub(crate) async fn run(self) -> Result<(ReplyHead, AcceptedBody), Error> {
         if !self.request.facts.stream {
             let Reply { head, body } = within(self.provider.call(self.request), None, self.deadline).await?;
             return match body {
-                ReplyBody::Whole(whole) => Ok(Accepted {
-                    head,
-                    body: AcceptedBody::Whole(whole),
-                }),
+                ReplyBody::Whole(whole) => Ok((head, AcceptedBody::Whole(whole))),
                 ReplyBody::Stream(_) => Err(Error::new(
                     ErrorKind::Protocol,
                     "a whole answer was asked for, a stream came",
@@ -68,17 +75,17 @@ impl AttemptCall<'_> {
             };
         }
         let first_token = Instant::now() + self.limits.first_token;
-        within(
-            commit(self.provider, self.request),
-            Some(first_token),
-            self.deadline,
-        )
-        .await
+        let committed = commit(self.provider, self.request);
+        let (head, mut flow) = within(committed, Some(first_token), self.deadline).await?;
+        if self.on_loss == OnLoss::Buffer {
+            within(gather(&mut flow, &self.limits), None, self.deadline).await?;
+        }
+        Ok((head, AcceptedBody::Stream(flow)))
     }
 }
 
 /// Calls, and reads up to the first meaningful event.
-async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result<Accepted, Error> {
+async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result<(ReplyHead, Flow), Error> {
     let Reply { head, body } = provider.call(request).await?;
     let ReplyBody::Stream(mut events) = body else {
         return Err(Error::new(
@@ -91,18 +98,13 @@ async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result
     loop {
         let event = match next(&mut events).await {
             Some(event) => event?,
-            None => {
-                return Err(Error::new(
-                    ErrorKind::StreamLost,
-                    "the stream ended before it said anything",
-                ));
-            }
+            None => return Err(nothing_said()),
         };
         if event.end_mark {
-            return Err(Error::new(
-                ErrorKind::StreamLost,
-                "the stream ended before it said anything",
-            ));
+            return Err(nothing_said());
+        }
+        if event.malformed {
+            return Err(malformed());
         }
         let meaningful = event.meaningful;
         bytes += event.raw.len();
@@ -111,10 +113,7 @@ async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result
             held.push_back(event);
         }
         if meaningful {
-            return Ok(Accepted {
-                head,
-                body: AcceptedBody::Stream { held, events },
-            });
+            return Ok((head, Flow { held, events }));
         }
         if held.len() > MOST_EVENTS_BEFORE_COMMIT || bytes > MOST_BYTES_BEFORE_COMMIT {
             return Err(Error::new(
@@ -123,6 +122,52 @@ async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result
             ));
         }
     }
+}
+
+/// Reads all that is left of a stream, which must be whole.
+async fn gather(flow: &mut Flow, limits: &Limits) -> Result<(), Error> {
+    let mut bytes: usize = flow.held.iter().map(|event| event.raw.len()).sum();
+    let mut complete = flow.held.iter().any(|event| event.finish.is_some());
+    loop {
+        let item = timeout(limits.idle, next(&mut flow.events)).await;
+        match item.map_err(|_| late(TimeoutKind::Idle))? {
+            Some(Ok(event)) => {
+                bytes += event.raw.len();
+                if bytes > MOST_BUFFERED_BYTES {
+                    let message = format!("the answer is larger than {MOST_BUFFERED_BYTES} bytes");
+                    return Err(Error::new(ErrorKind::Protocol, message));
+                }
+                if event.meaningful {
+                    complete = event.finish.is_some();
+                }
+                let ends = event.end_mark;
+                flow.held.push_back(event);
+                if ends && complete {
+                    return Ok(());
+                }
+            }
+            _ if complete => return Ok(()),
+            Some(Err(error)) => return Err(error),
+            None => return Err(incomplete()),
+        }
+    }
+}
+
+/// The error of a stream that ended without a finish reason.
+pub(crate) fn incomplete() -> Error {
+    Error::new(
+        ErrorKind::StreamLost,
+        "the stream ended before the answer was complete",
+    )
+}
+
+/// The error of an event that cannot be read.
+pub(crate) fn malformed() -> Error {
+    Error::new(ErrorKind::Protocol, "an event of the stream is malformed")
+}
+
+fn nothing_said() -> Error {
+    Error::new(ErrorKind::StreamLost, "the stream ended before it said anything")
 }
 
 fn is_comment(event: &StreamEvent) -> bool {

@@ -15,6 +15,9 @@
 pub mod answer;
 mod attempt;
 pub mod call;
+mod continuing;
+mod gate;
+mod hedge;
 pub mod infer;
 mod limits;
 pub mod options;
@@ -25,10 +28,11 @@ mod request_id;
 mod run;
 pub mod selectors;
 pub mod settle;
+mod walk;
 
 pub use answer::{Answer, AnswerBody, AnswerStream, StreamSummary, WholeAnswer};
 pub use call::{Call, ChatRequest, Scope};
 pub use options::RequestOptions;
 pub use policy::{Hedging, OnLoss, RetryPolicy};
 pub use pool::{ChatAnswer, ModelPool, ModelPoolBuilder, SelectError};
-pub use settle::{Ending, Outcome, Settlement, SettlementSink};
+pub use settle::{Ending, Outcome, Purpose, Settlement, SettlementSink};

@@ -8,12 +8,13 @@ use modelpool_core::{Error, ErrorKind, Requirements};
 use serde_json::{Map, Value};
 
 /// Keys of the member `modelpool`.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "requirements",
     "prefer",
     "models",
     "fallbacks",
     "deadline_ms",
+    "max_cost_usd",
     "session",
     "tags",
 ];
@@ -31,6 +32,8 @@ pub struct RequestOptions {
     pub fallbacks: Option<Vec<String>>,
     /// Time for the whole request, failovers included.
     pub deadline: Option<Duration>,
+    /// US dollars for the whole request, failovers included.
+    pub max_cost_usd: Option<f64>,
     /// `session` and `tags`, and values of the caller's own: selectors can look at them.
     pub values: Arc<Map<String, Value>>,
 }
@@ -75,7 +78,13 @@ impl RequestOptions {
                     Arc::make_mut(&mut options.values).insert(key.clone(), value.clone());
                 }
                 "tags" => return Err(invalid(key, format!("expected an object or a list, got {value}"))),
-                "max_cost_usd" => return Err(invalid(key, "not available in this version")),
+                "max_cost_usd" => {
+                    let dollars = value.as_f64().filter(|dollars| *dollars > 0.0);
+                    let dollars = dollars.ok_or_else(|| {
+                        invalid(key, format!("expected US dollars, a number above 0, got {value}"))
+                    })?;
+                    options.max_cost_usd = Some(dollars);
+                }
                 _ => {
                     let hint = did_you_mean(key, KEYS);
                     return Err(invalid(
@@ -138,11 +147,12 @@ mod tests {
     fn all_keys_are_read() {
         let options = RequestOptions::from_json(&json!({
             "requirements": {"supports_tools": true}, "prefer": {"tier": "gold"}, "models": ["a"],
-            "fallbacks": ["b"], "deadline_ms": 1500, "session": "s", "tags": {"team": "x"},
+            "fallbacks": ["b"], "deadline_ms": 1500, "max_cost_usd": 0.5, "session": "s", "tags": {"team": "x"},
         }))
         .unwrap();
         assert_eq!((options.requirements.len(), options.preferences.len()), (1, 1));
         assert_eq!(options.deadline, Some(Duration::from_millis(1500)));
+        assert_eq!(options.max_cost_usd, Some(0.5));
         assert_eq!(
             Value::Object((*options.values).clone()),
             json!({"session": "s", "tags": {"team": "x"}})
@@ -154,15 +164,15 @@ mod tests {
         for (value, message) in [
             (
                 json!(1),
-                "modelpool: `modelpool` is not an object; its keys are requirements, prefer, models, fallbacks, deadline_ms, session, tags",
+                "modelpool: `modelpool` is not an object; its keys are requirements, prefer, models, fallbacks, deadline_ms, max_cost_usd, session, tags",
             ),
             (
                 json!({"requirement": {}}),
-                "modelpool.requirement: unknown key, did you mean `requirements`? (known: requirements, prefer, models, fallbacks, deadline_ms, session, tags)",
+                "modelpool.requirement: unknown key, did you mean `requirements`? (known: requirements, prefer, models, fallbacks, deadline_ms, max_cost_usd, session, tags)",
             ),
             (
-                json!({"max_cost_usd": 1}),
-                "modelpool.max_cost_usd: not available in this version",
+                json!({"max_cost_usd": "1"}),
+                "modelpool.max_cost_usd: expected US dollars, a number above 0, got \"1\"",
             ),
             (
                 json!({"deadline_ms": 0}),

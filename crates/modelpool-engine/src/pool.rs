@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
 use crate::call::{Call, ChatRequest};
+use crate::hedge::HedgeCount;
 use crate::planning;
 use crate::policy::{Hedging, OnLoss, RetryPolicy};
 use crate::request_id::RequestIds;
@@ -82,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) retry: RetryPolicy,
     pub(crate) on_loss: OnLoss,
     pub(crate) hedging: Option<Hedging>,
+    pub(crate) hedges: HedgeCount,
     counter: AtomicU64,
     request_ids: RequestIds,
     seed: u64,
@@ -606,6 +608,7 @@ impl ModelPoolBuilder {
                 on_loss: self.on_loss,
                 hedging: self.hedging,
                 counter: AtomicU64::new(0),
+                hedges: HedgeCount::default(),
                 request_ids: RequestIds::new(seed),
                 seed,
             }),

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modelpool_core::plan::{Acceptance, Plan, Target};
-use modelpool_core::requirement::Bound;
-use modelpool_core::{
-    Error, ErrorKind, ModelEntry, ModelIndex, Numeric, Operation, ProviderRequest, Requirements, Timeouts,
-    Verdict,
-};
+use modelpool_core::continuation::{Continuation, Way};
+use modelpool_core::plan::Acceptance;
+use modelpool_core::{Error, ErrorKind, ModelIndex, ProviderRequest};
+use smallvec::{SmallVec, smallvec};
 use tokio::time::Instant;
 
-use crate::answer::{Answer, AnswerBody, AnswerStream, Committed, WholeAnswer};
+use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
 use crate::attempt::{Accepted, AcceptedBody, AttemptCall, call_limits};
 use crate::call::Call;
-use crate::limits::{self, Limits};
-use crate::planning::selector_failed;
+use crate::gate::Grant;
+use crate::hedge;
+use crate::limits;
 use crate::pool::ModelPool;
-use crate::settle::{Ending, Settlement, Settling};
+use crate::settle::{Beginning, CallNumber, Ending, Purpose, Settlement, Settling};
+use crate::walk::Walk;
 
 /// Makes a call.
 pub(crate) async fn run(pool: &ModelPool, mut call: Call) -> Result<Answer, Error> {
@@ -26,17 +26,23 @@ pub(crate) async fn run(pool: &ModelPool, mut call: Call) -> Result<Answer, Erro
     }
     let began = Instant::now();
     let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
-    let outcome = match pool.plan(&call) {
-        Ok(plan) => attempt_all(pool, &call, &plan, began, &mut settling).await,
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok((alias, limits, deadline, accepted)) => {
-            Ok(answer(call, alias, limits, deadline, accepted, settling))
-        }
+    let planned = pool.plan(&call).and_then(|plan| match plan.first() {
+        Some(_) => Ok(Arc::new(plan)),
+        None => Err(Error::no_model_fits(plan.no_model_fits())),
+    });
+    let plan = match planned {
+        Ok(plan) => plan,
         Err(error) => {
-            let error = error.after_attempts(settling.calls());
             settling.end(Ending::Failed(error.clone()));
+            return Err(error);
+        }
+    };
+    let mut walk = Walk::new(pool.clone(), call, plan, settling, began);
+    match first_answer(&mut walk, None).await {
+        Ok(accepted) => Ok(answer(walk, accepted)),
+        Err(error) => {
+            let error = error.after_attempts(walk.settling.calls());
+            walk.settling.end(Ending::Failed(error.clone()));
             Err(error)
         }
     }
@@ -52,186 +58,217 @@ fn unsettled(call: &Call) -> Settlement {
         outcomes: Vec::new(),
         total: Duration::ZERO,
         first_output: None,
+        skipped_events: 0,
         ending: Ending::Cancelled,
         values: Arc::clone(&call.options.values),
     }
 }
 
-type Success = (Arc<str>, Limits, Instant, Accepted);
-
-/// Walks the ranking until a model answers, nothing more may be tried, or trying is no use.
-async fn attempt_all(
-    pool: &ModelPool,
-    call: &Call,
-    plan: &Plan,
-    began: Instant,
-    settling: &mut Settling,
-) -> Result<Success, Error> {
-    let Some(first) = plan.first() else {
-        return Err(Error::no_model_fits(plan.no_model_fits()));
-    };
-    let outer = outer_timeouts(plan);
-    let deadline = began + deadline_of(call, limits::total(outer));
-    let mut failures = Failures::default();
-    let mut next = Some(first);
-    while let Some(index) = next {
-        let entry = plan.snapshot().entry(index);
-        let limits = limits::settle(entry.config().timeouts.or(outer), &entry.config().capabilities);
-        match attempt(pool, call, plan, index, &limits, deadline, settling).await {
-            Ok(accepted) => match plan.acceptance() {
-                Acceptance::FirstSuccess => {
-                    return Ok((Arc::clone(&entry.config().alias), limits, deadline, accepted));
-                }
+/// Calls one model after another until one answers; where text was `delivered` already, until one goes on
+/// from it.
+pub(crate) async fn first_answer(walk: &mut Walk, delivered: Option<&Arc<str>>) -> Result<Accepted, Error> {
+    loop {
+        let (index, grant) = walk.next().await?;
+        match attempt(walk, index, grant, delivered).await {
+            Ok(accepted) => match walk.plan.acceptance() {
+                Acceptance::FirstSuccess => return Ok(accepted),
             },
-            Err(error) => {
-                settling.call_failed(&error);
-                let stop = error.verdict() == Verdict::Stop;
-                failures.add(index, error, entry);
-                // Vectors of another model live in another space: nobody could compare them.
-                if stop || call.facts.operation == Operation::Embeddings {
-                    break;
+            Err(failures) => {
+                for (index, error) in failures {
+                    walk.failed(index, error, delivered.is_some())?;
                 }
             }
         }
-        let may_go_on = settling.calls() < pool.inner.retry.max_models && Instant::now() < deadline;
-        next = if may_go_on {
-            plan.next(&failures.tried, &failures.learned)
-                .map_err(|error| selector_failed(&error))?
-        } else {
-            None
-        };
     }
-    Err(failures.into_error())
 }
 
+type Failures = SmallVec<[(ModelIndex, Error); 2]>;
+
+/// One attempt: a race of one call, or of two where the first is slow to begin.
 async fn attempt(
-    pool: &ModelPool,
-    call: &Call,
-    plan: &Plan,
+    walk: &mut Walk,
     index: ModelIndex,
-    limits: &Limits,
-    deadline: Instant,
-    settling: &mut Settling,
-) -> Result<Accepted, Error> {
-    let entry: &ModelEntry = plan.snapshot().entry(index);
-    let model_name = plan.model_name(index);
-    settling.begin(entry, Arc::clone(&model_name), call.facts.input_tokens);
-    let provider = pool.provider_of(entry)?;
-    let request = ProviderRequest {
-        body: call.body.clone(),
-        facts: Arc::clone(plan.facts()),
-        model_name,
-        limits: call_limits(limits),
-        continuation: None,
+    grant: Grant,
+    delivered: Option<&Arc<str>>,
+) -> Result<Accepted, Failures> {
+    let purpose = match delivered {
+        Some(_) => Purpose::Continue,
+        None => Purpose::Answer,
     };
-    AttemptCall {
-        entry,
-        provider,
-        request,
-        limits: *limits,
-        deadline,
+    let patience = match walk.pool.inner.hedging {
+        Some(_) if walk.call.facts.stream && delivered.is_none() => {
+            hedge::patience(walk.entry(index), Instant::now())
+        }
+        _ => None,
+    };
+    let (number, first) = begin(walk, index, grant, purpose, delivered);
+    let Some(patience) = patience else {
+        return ended(walk, index, number, first.await).map_err(|failure| smallvec![failure]);
+    };
+    let mut first = Box::pin(first);
+    if let Ok(outcome) = tokio::time::timeout(patience, &mut first).await {
+        return ended(walk, index, number, outcome).map_err(|failure| smallvec![failure]);
     }
-    .run()
-    .await
+    let Some((other, grant)) = take_hedge(walk, index) else {
+        return ended(walk, index, number, first.await).map_err(|failure| smallvec![failure]);
+    };
+    let (other_number, second) = begin(walk, other, grant, Purpose::Hedge, None);
+    let mut second = Box::pin(second);
+    let first_won;
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut first => { first_won = true; outcome }
+        outcome = &mut second => { first_won = false; outcome }
+    };
+    let (winner, loser) = ((index, number), (other, other_number));
+    let (winner, loser) = if first_won {
+        (winner, loser)
+    } else {
+        (loser, winner)
+    };
+    let failure = match ended(walk, winner.0, winner.1, outcome) {
+        Ok(accepted) => {
+            let slower = Error::new(ErrorKind::Cancelled, "another model answered first");
+            walk.settling.end_call(loser.1, Some(&slower));
+            return Ok(accepted);
+        }
+        Err(failure) => failure,
+    };
+    let outcome = if first_won { second.await } else { first.await };
+    ended(walk, loser.0, loser.1, outcome).map_err(|later| smallvec![failure, later])
 }
 
-fn answer(
-    call: Call,
-    alias: Arc<str>,
-    limits: Limits,
-    deadline: Instant,
-    accepted: Accepted,
-    settling: Settling,
-) -> Answer {
-    let attempts = settling.calls();
-    let body = match accepted.body {
-        AcceptedBody::Whole(reply) => AnswerBody::Whole(WholeAnswer::settle(reply, settling)),
-        AcceptedBody::Stream { held, events } => {
-            let committed = Committed {
-                events,
-                held,
-                alias: Arc::clone(&alias),
-                withhold_usage: !call.body.wants_usage,
-                idle: limits.idle,
-                deadline,
-            };
-            AnswerBody::Stream(Box::new(AnswerStream::new(committed, settling)))
+/// Another model to call beside a slow one, if hedging still allows one.
+fn take_hedge(walk: &mut Walk, besides: ModelIndex) -> Option<(ModelIndex, Grant)> {
+    let hedging = walk.pool.inner.hedging?;
+    if walk.settling.calls() >= walk.pool.inner.retry.max_calls() {
+        return None;
+    }
+    let pool = walk.pool.clone();
+    if !pool.inner.hedges.try_take(hedging) {
+        return None;
+    }
+    let other = walk.another(besides);
+    if other.is_none() {
+        pool.inner.hedges.give_back();
+    }
+    other
+}
+
+/// Begins a call; the future makes it.
+fn begin(
+    walk: &mut Walk,
+    index: ModelIndex,
+    grant: Grant,
+    purpose: Purpose,
+    delivered: Option<&Arc<str>>,
+) -> (
+    CallNumber,
+    impl Future<Output = Result<Accepted, Error>> + Send + use<>,
+) {
+    walk.begins(index);
+    walk.pool.inner.hedges.called();
+    let entry = Arc::clone(walk.entry(index));
+    let model_name = walk.plan.model_name(index);
+    let number = walk.settling.begin(Beginning {
+        entry: &entry,
+        model_name: Arc::clone(&model_name),
+        purpose,
+        input_tokens: walk.call.facts.input_tokens,
+        grant,
+    });
+    let limits = limits::settle(
+        entry.config().timeouts.or(walk.outer),
+        &entry.config().capabilities,
+    );
+    let continuation = delivered.map(|delivered| Continuation {
+        delivered: Arc::clone(delivered),
+        way: if walk.restarts(index) {
+            Way::Restart
+        } else if walk.takes_prefill(index) {
+            Way::Prefill
+        } else {
+            Way::AskToGoOn
+        },
+    });
+    let request = ProviderRequest {
+        body: walk.call.body.clone(),
+        facts: Arc::clone(walk.plan.facts()),
+        model_name,
+        limits: call_limits(&limits),
+        continuation: continuation.clone(),
+    };
+    let provider = walk.pool.provider_of(&entry);
+    let (deadline, on_loss) = (walk.deadline, walk.pool.inner.on_loss);
+    let call = async move {
+        let alias = Arc::clone(&entry.config().alias);
+        let call = AttemptCall {
+            provider: provider.map_err(|error| error.at(&alias))?,
+            request,
+            limits,
+            deadline,
+            on_loss,
+        };
+        let (head, body) = call.run().await.map_err(|error| error.at(&alias))?;
+        Ok(Accepted {
+            number,
+            index,
+            alias,
+            limits,
+            continuation,
+            head,
+            body,
+        })
+    };
+    (number, call)
+}
+
+/// Takes note of how a call ended, or that it answers.
+fn ended(
+    walk: &mut Walk,
+    index: ModelIndex,
+    number: CallNumber,
+    outcome: Result<Accepted, Error>,
+) -> Result<Accepted, (ModelIndex, Error)> {
+    match outcome {
+        Ok(accepted) => {
+            let now = Instant::now().into_std();
+            walk.entry(index)
+                .live()
+                .quota(now)
+                .learn(&accepted.head.quota, now);
+            Ok(accepted)
         }
+        Err(error) => {
+            walk.settling.end_call(number, Some(&error));
+            Err((index, error))
+        }
+    }
+}
+
+fn answer(walk: Walk, accepted: Accepted) -> Answer {
+    let attempts = walk.settling.calls();
+    let request_id = Arc::clone(&walk.call.request_id);
+    let alias = Arc::clone(&accepted.alias);
+    let head = accepted.head;
+    let body = match accepted.body {
+        AcceptedBody::Whole(reply) => {
+            AnswerBody::Whole(WholeAnswer::settle(reply, accepted.number, walk.settling))
+        }
+        AcceptedBody::Stream(flow) => AnswerBody::Stream(Box::new(AnswerStream::new(
+            walk,
+            accepted.number,
+            accepted.index,
+            accepted.alias,
+            accepted.limits,
+            flow,
+        ))),
     };
     Answer {
-        request_id: call.request_id,
+        request_id,
         alias,
         attempts,
-        head: accepted.head,
+        head,
         body,
-    }
-}
-
-/// Limits of the pool the request goes to, then those of the pool of all models.
-fn outer_timeouts(plan: &Plan) -> Timeouts {
-    let all = plan.snapshot().auto().definition.timeouts;
-    match plan.target() {
-        Target::Pool(pool) => pool.definition.timeouts.or(all),
-        Target::Named { order, .. } => {
-            let named = order
-                .first()
-                .map(|index| plan.snapshot().entry(*index).config().timeouts);
-            named.unwrap_or_default().or(all)
-        }
-    }
-}
-
-/// A caller may shorten the time for its request, not extend it.
-fn deadline_of(call: &Call, total: Duration) -> Duration {
-    call.options.deadline.map_or(total, |wanted| wanted.min(total))
-}
-
-/// What failed, and what was learned from it for the next hop.
-#[derive(Default)]
-struct Failures {
-    tried: Vec<ModelIndex>,
-    errors: Vec<Error>,
-    learned: Requirements,
-}
-
-impl Failures {
-    fn add(&mut self, index: ModelIndex, error: Error, entry: &ModelEntry) {
-        let learned = std::mem::take(&mut self.learned);
-        self.learned = match error.kind() {
-            // Never again to a window as small.
-            ErrorKind::ContextLength { window } => {
-                let declared = entry.config().capabilities.number(Numeric::ContextWindow).value;
-                let too_small = window.map_or(declared, |window| (window as f64).max(declared));
-                learned.bound(Numeric::ContextWindow, Bound::AtLeast(too_small + 1.0))
-            }
-            ErrorKind::Unsupported {
-                capability: Some(flag),
-            } => learned.and(&Requirements::new().supports(*flag).into_inferred()),
-            _ => learned,
-        };
-        self.tried.push(index);
-        self.errors.push(error);
-    }
-
-    /// What the caller is told when every model failed: the rate limit with the shortest wait if
-    /// all were rate limits, else the last error.
-    fn into_error(mut self) -> Error {
-        let all_limited = self
-            .errors
-            .iter()
-            .all(|error| matches!(error.kind(), ErrorKind::RateLimited { .. }));
-        let shortest = self
-            .errors
-            .iter()
-            .enumerate()
-            .filter_map(|(at, error)| Some((error.retry_after()?, at)))
-            .min();
-        match (all_limited, shortest) {
-            (true, Some((_, at))) => self.errors.swap_remove(at),
-            _ => self
-                .errors
-                .pop()
-                .unwrap_or_else(|| Error::new(ErrorKind::Cancelled, "no model was tried")),
-        }
     }
 }

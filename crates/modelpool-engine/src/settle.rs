@@ -9,13 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool_core::live::InFlight;
-use modelpool_core::{Error, Operation, Price, Usage};
+use modelpool_core::statistics::CallRecord;
+use modelpool_core::{Error, ErrorKind, LiveState, ModelEntry, Operation, Price, Usage};
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 use tokio::time::Instant;
+
+use crate::gate::Grant;
 
 /// How one call ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// Why it was made.
+    pub purpose: Purpose,
     /// The model called.
     pub alias: Arc<str>,
     /// The vendor's name of it.
@@ -24,12 +30,27 @@ pub struct Outcome {
     pub began_after: Duration,
     /// How long it took.
     pub latency: Duration,
+    /// When its first meaningful output came, after it began.
+    pub first_output: Option<Duration>,
     /// `None` where it succeeded; else the failure.
     pub error: Option<Error>,
     /// What it used, where that is known or can be estimated.
     pub usage: Option<Usage>,
     /// What it cost in US dollars, where usage and price are known.
     pub cost_usd: Option<f64>,
+}
+
+/// Why a call was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To answer the request.
+    #[default]
+    Answer,
+    /// The call before it was slow to begin.
+    Hedge,
+    /// To go on with an answer whose stream was lost.
+    Continue,
 }
 
 /// How a request ended.
@@ -62,6 +83,8 @@ pub struct Settlement {
     pub total: Duration,
     /// From the beginning of the request to the first meaningful output.
     pub first_output: Option<Duration>,
+    /// Malformed events that were left out of the stream.
+    pub skipped_events: u32,
     /// How it ended.
     pub ending: Ending,
     /// What the caller passed for selectors to look at: session, tags.
@@ -95,18 +118,35 @@ pub trait SettlementSink: Send + Sync + fmt::Debug {
     fn settled(&self, settlement: &Settlement);
 }
 
+/// A call under way, by its number within the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallNumber(usize);
+
+/// What a call is begun with.
+pub(crate) struct Beginning<'a> {
+    pub(crate) entry: &'a ModelEntry,
+    pub(crate) model_name: Arc<str>,
+    pub(crate) purpose: Purpose,
+    pub(crate) input_tokens: u64,
+    pub(crate) grant: Grant,
+}
+
 /// The call under way.
 #[derive(Debug)]
-struct Current {
+struct UnderWay {
+    number: CallNumber,
+    purpose: Purpose,
     alias: Arc<str>,
     model_name: Arc<str>,
     began: Instant,
+    first_output: Option<Duration>,
     price: Option<Price>,
     /// Input tokens and what of the output was seen, for the estimate where no usage came.
     estimate: Usage,
     usage: Option<Usage>,
     in_flight: InFlight,
-    live: Arc<modelpool_core::LiveState>,
+    grant: Grant,
+    live: Arc<LiveState>,
 }
 
 /// Follows a request to its end, and settles it when dropped at the latest.
@@ -114,7 +154,8 @@ struct Current {
 pub(crate) struct Settling {
     sinks: Arc<[Arc<dyn SettlementSink>]>,
     began: Instant,
-    current: Option<Current>,
+    begun: u32,
+    under_way: SmallVec<[UnderWay; 1]>,
     settlement: Option<Settlement>,
 }
 
@@ -123,95 +164,162 @@ impl Settling {
         Self {
             sinks,
             began: Instant::now(),
-            current: None,
+            begun: 0,
+            under_way: SmallVec::new(),
             settlement: Some(settlement),
         }
     }
 
     /// A call begins.
-    pub(crate) fn begin(
-        &mut self,
-        entry: &modelpool_core::ModelEntry,
-        model_name: Arc<str>,
-        input_tokens: u64,
-    ) {
-        self.current = Some(Current {
-            alias: Arc::clone(&entry.config().alias),
-            model_name,
+    pub(crate) fn begin(&mut self, call: Beginning<'_>) -> CallNumber {
+        let number = CallNumber(self.begun as usize);
+        self.begun += 1;
+        let config = call.entry.config();
+        self.under_way.push(UnderWay {
+            number,
+            purpose: call.purpose,
+            alias: Arc::clone(&config.alias),
+            model_name: call.model_name,
             began: Instant::now(),
-            price: entry.config().capabilities.declared_price(),
+            first_output: None,
+            price: config.capabilities.declared_price(),
             estimate: Usage {
-                input_tokens,
+                input_tokens: call.input_tokens,
                 estimated: true,
                 ..Usage::default()
             },
             usage: None,
-            in_flight: entry.live().enter(),
-            live: Arc::clone(entry.live()),
+            in_flight: call.entry.live().enter(),
+            grant: call.grant,
+            live: Arc::clone(call.entry.live()),
         });
+        number
+    }
+
+    fn call(&mut self, number: CallNumber) -> Option<&mut UnderWay> {
+        self.under_way.iter_mut().find(|call| call.number == number)
     }
 
     /// The vendor said what the call used so far.
-    pub(crate) fn used(&mut self, usage: Usage) {
-        if let Some(current) = &mut self.current {
-            current.usage = Some(usage);
+    pub(crate) fn used(&mut self, number: CallNumber, usage: Usage) {
+        if let Some(call) = self.call(number) {
+            call.usage = Some(usage);
         }
     }
 
     /// Output was seen: about this many tokens, for the estimate where no usage comes.
-    pub(crate) fn saw_output(&mut self, tokens: u64) {
-        if let Some(current) = &mut self.current {
-            current.estimate.output_tokens += tokens;
-        }
-        if let Some(settlement) = &mut self.settlement {
-            settlement
-                .first_output
-                .get_or_insert_with(|| self.began.elapsed());
+    pub(crate) fn saw_output(&mut self, number: CallNumber, tokens: u64) {
+        let Some(call) = self.call(number) else { return };
+        call.estimate.output_tokens += tokens;
+        if call.first_output.is_none() {
+            call.first_output = Some(call.began.elapsed());
+            call.grant.answers(Instant::now());
+            let since = self.began.elapsed();
+            if let Some(settlement) = &mut self.settlement {
+                settlement.first_output.get_or_insert(since);
+            }
         }
     }
 
-    /// The call failed; another may follow.
-    pub(crate) fn call_failed(&mut self, error: &Error) {
-        self.end_call(Some(error.clone()));
+    /// A malformed event was left out.
+    pub(crate) fn skipped_event(&mut self) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.skipped_events = settlement.skipped_events.saturating_add(1);
+        }
+    }
+
+    /// Malformed events left out so far.
+    pub(crate) fn skipped_events(&self) -> u32 {
+        self.settlement
+            .as_ref()
+            .map_or(0, |settlement| settlement.skipped_events)
     }
 
     /// Calls made so far.
     pub(crate) fn calls(&self) -> u32 {
-        let ended = self
-            .settlement
-            .as_ref()
-            .map_or(0, |settlement| settlement.outcomes.len());
-        u32::try_from(ended + usize::from(self.current.is_some())).unwrap_or(u32::MAX)
+        self.begun
     }
 
-    /// Usage of the call under way, estimated where the vendor sent none.
-    pub(crate) fn usage(&self) -> Option<Usage> {
-        self.current
-            .as_ref()
-            .map(|current| current.usage.unwrap_or(current.estimate))
+    /// Usage of the whole request so far, estimated where a vendor sent none.
+    pub(crate) fn usage(&self) -> Usage {
+        let ended = self.settlement.iter().flat_map(|settlement| &settlement.outcomes);
+        let ended = ended.filter_map(|outcome| outcome.usage);
+        let under_way = self.under_way.iter().map(UnderWay::usage_or_estimate);
+        ended
+            .chain(under_way)
+            .reduce(|sum, usage| sum.plus(&usage))
+            .unwrap_or_default()
     }
 
-    /// What the request cost so far, the call under way included.
+    /// What the request cost so far, calls under way included.
     pub(crate) fn cost_usd(&self) -> Option<f64> {
-        let current = self.current.as_ref().and_then(Current::cost_usd);
         let before = self.settlement.as_ref().and_then(Settlement::cost_usd);
-        match (before, current) {
-            (None, None) => None,
-            (before, current) => Some(before.unwrap_or(0.0) + current.unwrap_or(0.0)),
+        self.under_way
+            .iter()
+            .filter_map(UnderWay::cost_usd)
+            .fold(before, |sum, cost| Some(sum.unwrap_or(0.0) + cost))
+    }
+
+    /// A call ended: well, or with that error.
+    pub(crate) fn end_call(&mut self, number: CallNumber, error: Option<&Error>) {
+        let Some(at) = self.under_way.iter().position(|call| call.number == number) else {
+            return;
+        };
+        let call = self.under_way.remove(at);
+        let Some(settlement) = &mut self.settlement else {
+            return;
+        };
+        let now = Instant::now();
+        let latency = now.duration_since(call.began);
+        // A call that failed without output, and without usage, used nothing that is billed.
+        let seen = call.usage.is_some() || call.estimate.output_tokens > 0 || error.is_none();
+        let usage = seen.then(|| call.usage_or_estimate());
+        let cost_usd = usage.and_then(|usage| call.price.map(|price| price.cost_usd(&usage)));
+        let used = usage.unwrap_or_default();
+        if error.is_none() {
+            call.live
+                .record_success(latency.as_secs_f64() * 1000.0, used.output_tokens);
         }
+        call.live.statistics(now.into_std()).record(
+            &CallRecord {
+                class: error.map(Error::code),
+                latency,
+                first_token: call.first_output,
+                input_tokens: used.input_tokens,
+                output_tokens: used.output_tokens,
+                cached_input_tokens: used.cached_input_tokens,
+                cost_usd,
+                streamed: settlement.stream,
+            },
+            now.into_std(),
+        );
+        call.grant.settle(&call.live, error, used.total_tokens(), now);
+        drop(call.in_flight);
+        settlement.outcomes.push(Outcome {
+            purpose: call.purpose,
+            began_after: call.began.duration_since(self.began),
+            latency,
+            first_output: call.first_output,
+            error: error.cloned(),
+            usage,
+            cost_usd,
+            alias: call.alias,
+            model_name: call.model_name,
+        });
     }
 
     /// The request ended.
     pub(crate) fn end(&mut self, ending: Ending) {
-        let error = match &ending {
-            Ending::Completed => None,
-            Ending::Failed(error) => Some(error.clone()),
-            Ending::Cancelled => Some(Error::new(
-                modelpool_core::ErrorKind::Cancelled,
-                "the caller went away",
-            )),
-        };
-        self.end_call(error);
+        let gone = Error::new(ErrorKind::Cancelled, "the caller went away");
+        while let Some(call) = self.under_way.first() {
+            let number = call.number;
+            let error = match &ending {
+                Ending::Completed => None,
+                Ending::Failed(error) => Some(error),
+                Ending::Cancelled => Some(&gone),
+            };
+            self.end_call(number, error);
+        }
         let Some(mut settlement) = self.settlement.take() else {
             return;
         };
@@ -221,38 +329,16 @@ impl Settling {
             sink.settled(&settlement);
         }
     }
-
-    fn end_call(&mut self, error: Option<Error>) {
-        let (Some(current), Some(settlement)) = (self.current.take(), &mut self.settlement) else {
-            return;
-        };
-        let latency = current.began.elapsed();
-        // A call that failed without output, and without usage, used nothing that is billed.
-        let seen = current.usage.is_some() || current.estimate.output_tokens > 0 || error.is_none();
-        let usage = seen.then(|| current.usage.unwrap_or(current.estimate));
-        if error.is_none() {
-            let output = usage.map_or(0, |usage| usage.output_tokens);
-            current
-                .live
-                .record_success(latency.as_secs_f64() * 1000.0, output);
-        }
-        settlement.outcomes.push(Outcome {
-            began_after: current.began.duration_since(self.began),
-            latency,
-            error,
-            usage,
-            cost_usd: usage.and_then(|usage| current.price.map(|price| price.cost_usd(&usage))),
-            alias: current.alias,
-            model_name: current.model_name,
-        });
-        drop(current.in_flight);
-    }
 }
 
-impl Current {
+impl UnderWay {
+    fn usage_or_estimate(&self) -> Usage {
+        self.usage.unwrap_or(self.estimate)
+    }
+
     fn cost_usd(&self) -> Option<f64> {
-        self.price
-            .map(|price| price.cost_usd(&self.usage.unwrap_or(self.estimate)))
+        let usage = self.usage_or_estimate();
+        self.price.map(|price| price.cost_usd(&usage))
     }
 }
 

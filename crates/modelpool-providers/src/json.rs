@@ -131,6 +131,71 @@ impl<'de> Deserialize<'de> for Presence {
     }
 }
 
+/// [`Presence`], and where it is a string that stands in the JSON as it reads, the string.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlainText<'a> {
+    pub(crate) present: bool,
+    pub(crate) plain: Option<&'a str>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for PlainText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PlainVisitor;
+
+        impl<'de> Visitor<'de> for PlainVisitor {
+            type Value = PlainText<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<PlainText<'de>, E> {
+                Ok(PlainText {
+                    present: !text.is_empty(),
+                    plain: Some(text),
+                })
+            }
+            fn visit_str<E>(self, text: &str) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(!text.is_empty()))
+            }
+            fn visit_unit<E>(self) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(false))
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(value))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(true))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(true))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<PlainText<'de>, E> {
+                Ok(not_plain(true))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PlainText<'de>, A::Error> {
+                let mut any = false;
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(not_plain(any))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PlainText<'de>, A::Error> {
+                let mut any = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(not_plain(any))
+            }
+        }
+
+        fn not_plain<'de>(present: bool) -> PlainText<'de> {
+            PlainText { present, plain: None }
+        }
+
+        deserializer.deserialize_any(PlainVisitor)
+    }
+}
+
 /// A string, borrowed where it has no escapes; anything else is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text<'a>(pub(crate) Option<Cow<'a, str>>);

@@ -5,9 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
-
-use super::{LiveState, Measured, QuotaGroup, Rates};
+use super::{LiveState, Measured, QuotaGroup, Rates, Slots};
 use crate::breaker::{Breaker, BreakerSettings};
 use crate::model::{ModelConfig, ModelLimits};
 use crate::rate::RateLimit;
@@ -184,9 +182,7 @@ impl Rates {
         Self {
             requests: limits.requests_per_minute.map(RateLimit::per_minute),
             tokens: limits.tokens_per_minute.map(RateLimit::per_minute),
-            slots: limits
-                .max_concurrent
-                .map(|most| Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)))),
+            slots: limits.max_concurrent.map(|most| Slots::new(most.get())),
         }
     }
 }

@@ -11,12 +11,11 @@
 
 mod book;
 mod mean;
+mod slots;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-
-use tokio::sync::Semaphore;
 
 use crate::breaker::Breaker;
 use crate::quota::QuotaClock;
@@ -26,6 +25,7 @@ use crate::statistics::Statistics;
 pub use book::LiveBook;
 use book::{Endpoint, Names};
 use mean::Mean;
+pub use slots::{Slots, Waiting};
 
 /// Calls a mean must rest on before selectors use it instead of the declared figure.
 pub const ENOUGH_SAMPLES: u64 = 5;
@@ -62,7 +62,7 @@ pub struct Rates {
     /// Tokens in every minute, input and output.
     pub tokens: Option<RateLimit>,
     /// Calls at the same time.
-    pub slots: Option<Arc<Semaphore>>,
+    pub slots: Option<Slots>,
 }
 
 impl LiveState {

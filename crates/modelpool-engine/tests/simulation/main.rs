@@ -35,6 +35,10 @@ use tally::Tally;
 /// Schedules played by default.
 const SCHEDULES: u64 = 20_000;
 
+/// One in so many schedules is played twice: a seed that is not played the same every time could
+/// not be played again.
+const PLAYED_TWICE: u64 = 200;
+
 /// Failures after which no more is played.
 const MOST_FAILURES: usize = 20;
 
@@ -92,21 +96,6 @@ fn every_promise_holds_on_every_schedule() {
     }
 }
 
-#[test]
-fn a_seed_is_played_the_same_every_time() {
-    for seed in 0..40 {
-        let play = || format!("{:#?}", play::play(&Schedule::draw(seed)).told());
-        let (first, second) = (play(), play());
-        if first != second {
-            let differs = first
-                .lines()
-                .zip(second.lines())
-                .find(|(first, second)| first != second);
-            panic!("seed {seed} was played in two ways; first they differ in {differs:#?}");
-        }
-    }
-}
-
 /// Plays one schedule and tells all about it.
 fn replay(seed: u64) {
     match try_seed(seed) {
@@ -139,11 +128,17 @@ impl Failure {
 
 fn try_seed(seed: u64) -> Result<Played, Failure> {
     let schedule = Schedule::draw(seed);
-    let played = catch_unwind(AssertUnwindSafe(|| play::play(&schedule))).unwrap_or_else(|_| Played {
-        accidents: vec!["a panic".to_owned()],
-        ..Played::default()
-    });
-    let broken = promises::broken(&schedule, &played);
+    let play = || {
+        catch_unwind(AssertUnwindSafe(|| play::play(&schedule))).unwrap_or_else(|_| Played {
+            accidents: vec!["a panic".to_owned()],
+            ..Played::default()
+        })
+    };
+    let played = play();
+    let mut broken = promises::broken(&schedule, &played);
+    if seed.is_multiple_of(PLAYED_TWICE) {
+        broken.extend(played.differs_from(&play()));
+    }
     if broken.is_empty() {
         return Ok(played);
     }

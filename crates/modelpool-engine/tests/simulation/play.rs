@@ -33,14 +33,18 @@ pub struct Played {
 }
 
 impl Played {
+    /// Where the same schedule took another course, if it did.
+    pub fn differs_from(&self, other: &Played) -> Option<String> {
+        let (first, second) = (self.told(), other.told());
+        let mut lines = first.lines().zip(second.lines());
+        let differs = lines.find(|(first, second)| first != second);
+        (first != second).then(|| format!("it is played in two ways, which differ in {differs:#?}"))
+    }
+
     /// What has to be the same whenever a schedule is played.
-    pub fn told(&self) -> (Vec<&Report>, Vec<&CallRecord>, Vec<String>) {
-        let settled = self.settlements.iter().map(line).collect();
-        (
-            self.reports.iter().collect(),
-            self.calls.iter().collect(),
-            settled,
-        )
+    fn told(&self) -> String {
+        let settled: Vec<String> = self.settlements.iter().map(line).collect();
+        format!("{:#?}\n{:#?}\n{settled:#?}", self.reports, self.calls)
     }
 
     /// The whole story, for people.

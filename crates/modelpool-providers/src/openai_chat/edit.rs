@@ -212,7 +212,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_carried(text in any::<String>(), other in any::<String>()) {
-            prop_assert_eq!(with_text((EDITS.text_event)("m", &text), &other).text(), if text.is_empty() { "" } else { &other });
+            let edited = with_text((EDITS.text_event)("m", &text), &other);
+            prop_assert_eq!(edited.text(), if text.is_empty() { "" } else { &other });
         }
 
         /// Whatever stands in an event, its editing ends, and it stays one event.

@@ -389,10 +389,13 @@ impl Events {
             return None;
         }
         let raw = Bytes::from([rest.trim_ascii(), b"\n\n"].concat());
-        Some(self.read(raw).map_err(|error| match error.kind() {
-            ErrorKind::Protocol => Error::new(ErrorKind::StreamLost, "the stream ended within an event"),
-            _ => error,
-        }))
+        Some(match self.read(raw) {
+            Ok(event) if event.malformed => Err(Error::new(
+                ErrorKind::StreamLost,
+                "the stream ended within an event",
+            )),
+            read => read,
+        })
     }
 }
 

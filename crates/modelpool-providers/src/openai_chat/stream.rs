@@ -6,21 +6,21 @@
 
 use bytes::Bytes;
 use modelpool_core::stream::{Delta, Part};
-use modelpool_core::{Error, ErrorKind, FinishReason, StreamEvent};
+use modelpool_core::{Error, FinishReason, StreamEvent};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error;
 use super::response::{WireUsage, finish_reason};
-use crate::json::{Count, Presence, Text, lenient_object};
+use crate::json::{Count, PlainText, Presence, Text, lenient_object};
 use crate::sse;
 
 lenient_object! {
     /// <https://platform.openai.com/docs/api-reference/chat/streaming>, with the members other
     /// servers put their reasoning in.
     struct DeltaFacts<'a> {
-        content: Presence = "content",
+        content: PlainText<'a> = "content",
         refusal: Presence = "refusal",
         reasoning_content: Presence = "reasoning_content",
         reasoning: Presence = "reasoning",
@@ -73,12 +73,13 @@ impl Reader {
                 ..StreamEvent::opaque(raw)
             });
         }
-        let facts: ChunkFacts<'_> = serde_json::from_slice(&data).map_err(|error| {
-            Error::new(
-                ErrorKind::Protocol,
-                format!("an event of the stream is malformed: {error}"),
-            )
-        })?;
+        let Ok(facts) = serde_json::from_slice::<ChunkFacts<'_>>(&data) else {
+            drop(data);
+            return Ok(StreamEvent {
+                malformed: true,
+                ..StreamEvent::opaque(raw)
+            });
+        };
         if let Some(object) = facts.error.filter(|raw| raw.get() != "null") {
             let object: Value = serde_json::from_str(object.get()).unwrap_or(Value::Null);
             return Err(error::from_object(&object, secrets));
@@ -87,21 +88,15 @@ impl Reader {
         let usage = facts.usage.as_ref().and_then(WireUsage::counts);
         // Counts of zero are no usage, but still nothing a caller who did not ask expects.
         let usage_only = choices.is_empty() && facts.usage.is_some();
-        let mut meaningful = false;
+        let (mut meaningful, mut other_output) = (false, false);
         for choice in &choices {
             let bit = 1 << choice.index.0.min(MAX_CHOICES - 1);
             self.begun |= bit;
             let delta = &choice.delta;
-            meaningful |= [
-                delta.content,
-                delta.refusal,
-                delta.reasoning_content,
-                delta.reasoning,
-                delta.tool_calls,
-                delta.function_call,
-                delta.audio,
-            ]
-            .contains(&Presence(true));
+            let reasons = delta.reasoning_content.0 || delta.reasoning.0;
+            let other = [delta.refusal, delta.tool_calls, delta.function_call, delta.audio];
+            other_output |= other.contains(&Presence(true));
+            meaningful |= delta.content.present || reasons || other_output;
             if let Some(word) = choice.finish_reason.as_str() {
                 self.finished |= bit;
                 meaningful = true;
@@ -111,6 +106,13 @@ impl Reader {
         // Not while another choice is being written; what is said after the reason changes nothing.
         let complete = meaningful && self.finished == self.begun;
         let finish = self.reason.clone().filter(|_| complete);
+        let plain_text = match choices.as_slice() {
+            [choice] if choice.index.0 == 0 => {
+                let text = choice.delta.content.plain.filter(|text| !text.is_empty());
+                text.and_then(|text| range_of(&raw, text.as_bytes()))
+            }
+            _ => None,
+        };
         drop(choices);
         drop(data);
         Ok(StreamEvent {
@@ -120,9 +122,19 @@ impl Reader {
             usage,
             usage_only,
             end_mark: false,
+            malformed: false,
+            other_output,
+            plain_text,
             decode: deltas,
         })
     }
+}
+
+/// Where `part` stands in `whole`, if it is a slice of it.
+fn range_of(whole: &[u8], part: &[u8]) -> Option<std::ops::Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start + part.len();
+    (end <= whole.len()).then_some(start..end)
 }
 
 #[derive(Default, Deserialize)]
@@ -219,6 +231,7 @@ pub fn text_event(model: &str, text: &str, finish_reason: Option<&str>) -> Strea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use modelpool_core::ErrorKind;
 
     fn event(reader: &mut Reader, data: &str) -> StreamEvent {
         reader
@@ -283,10 +296,10 @@ mod tests {
     #[test]
     fn errors_within_a_stream() {
         let mut reader = Reader::default();
-        let error = reader
+        let malformed = reader
             .read(Bytes::from_static(b"data: {\"choices\":[{\n\n"), &[])
-            .unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Protocol);
+            .unwrap();
+        assert!(malformed.malformed && !malformed.meaningful);
         let error = reader
             .read(
                 Bytes::from_static(b"data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n"),

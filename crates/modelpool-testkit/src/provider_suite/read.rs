@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_core::Stream as _;
 use modelpool_core::stream::Part;
-use modelpool_core::{Error, EventStream, FinishReason, Reply, ReplyBody, StreamEvent, Usage, WholeReply};
+use modelpool_core::{Error, ErrorKind, EventStream, FinishReason, Reply, ReplyBody, StreamEvent, Usage, WholeReply};
 use serde_json::Value;
 
 use super::soon;
@@ -100,6 +100,12 @@ impl Told {
             }
         }
         calls.into_values().collect()
+    }
+
+    /// Of a malformed event, which the engine counts as a failure or skips, as it is told.
+    pub(super) fn malformed(&self) -> Option<Error> {
+        let malformed = self.events.iter().any(|event| event.malformed);
+        malformed.then(|| Error::new(ErrorKind::Protocol, "an event is malformed"))
     }
 
     pub(super) fn finishes(&self) -> Vec<FinishReason> {
