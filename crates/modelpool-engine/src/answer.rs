@@ -332,7 +332,8 @@ impl AnswerStream {
         match &mut flowing.join {
             None => self.ready.push_back(event),
             Some(join) => {
-                let joined = join.take(event).inspect_err(|_| {
+                let total = flowing.walk.settling.usage();
+                let joined = join.take(event, &total).inspect_err(|_| {
                     flowing.walk.restart(flowing.index);
                 })?;
                 self.ready.extend(joined);

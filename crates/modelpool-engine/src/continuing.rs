@@ -5,7 +5,7 @@
 
 use modelpool_core::continuation::{Continuation, Diverged, Joiner};
 use modelpool_core::provider::Dialect;
-use modelpool_core::{Error, ErrorKind, StreamEvent};
+use modelpool_core::{Error, ErrorKind, StreamEvent, Usage};
 use modelpool_providers::{EventEdits, Identity, event_edits};
 use smallvec::{SmallVec, smallvec};
 
@@ -35,11 +35,12 @@ impl Join {
         })
     }
 
-    /// What the caller reads of an event.
+    /// What the caller reads of an event, where all calls together used `total`.
     ///
     /// # Errors
     /// The new stream does not go on from what was delivered.
-    pub(crate) fn take(&mut self, event: StreamEvent) -> Result<Events, Error> {
+    pub(crate) fn take(&mut self, event: StreamEvent, total: &Usage) -> Result<Events, Error> {
+        let event = (self.edits.with_usage)(event, total);
         if event.end_mark || event.usage_only {
             return Ok(smallvec![self.identified(event)]);
         }

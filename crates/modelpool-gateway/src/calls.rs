@@ -1,6 +1,7 @@
 //! Making calls: read the body, hand it to the pool, hand the answer back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -15,7 +16,7 @@ use crate::access_log;
 use crate::failure::Failure;
 use crate::request_body;
 use crate::request_head::{add_requirements, check_size, request_id};
-use crate::streaming::StreamBody;
+use crate::streaming::{Calling, StreamBody};
 
 /// A call, from its request to the beginning of its answer.
 pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, operation: Operation) -> Response {
@@ -31,10 +32,40 @@ pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, operatio
             return failure.into_response(&id);
         }
     };
-    match gateway.pool.call(call).await {
-        Ok(answer) => respond(answer),
+    let keepalive = gateway.limits.keepalive;
+    let outcome = if call.facts.stream {
+        let pool = gateway.pool.clone();
+        let mut calling: Calling = Box::pin(async move { pool.call(call).await });
+        match tokio::time::timeout(keepalive, &mut calling).await {
+            Ok(outcome) => outcome,
+            Err(_) => return still_calling(StreamBody::calling(calling, Arc::clone(&id), keepalive), &id),
+        }
+    } else {
+        gateway.pool.call(call).await
+    };
+    match outcome {
+        Ok(answer) => respond(answer, keepalive),
         Err(error) => Failure::from_error(&error).into_response(&id),
     }
+}
+
+/// The head of a stream that has nothing to say yet. Which model will answer is not known; the comment
+/// before its last event says so.
+fn still_calling(body: StreamBody, id: &Arc<str>) -> Response {
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    set(headers, REQUEST_ID, id);
+    set(headers, VENDOR_REQUEST_ID, id);
+    unbuffered(headers);
+    response
+}
+
+/// Nobody on the way is to hold events back.
+fn unbuffered(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Asks nginx and its like.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
 }
 
 /// Where a chat body would go, without calling anyone.
@@ -106,7 +137,7 @@ const MODEL: HeaderName = HeaderName::from_static("x-modelpool-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-modelpool-attempts");
 const COST: HeaderName = HeaderName::from_static("x-modelpool-cost-usd");
 
-fn respond(answer: Answer) -> Response {
+fn respond(answer: Answer, keepalive: Duration) -> Response {
     let Answer {
         request_id,
         alias,
@@ -131,10 +162,8 @@ fn respond(answer: Answer) -> Response {
             Body::from(whole.bytes)
         }
         AnswerBody::Stream(stream) => {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            // Asks nginx and its like not to hold events back.
-            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-            Body::new(StreamBody::new(*stream, request_id))
+            unbuffered(&mut headers);
+            Body::new(StreamBody::new(stream, request_id, keepalive))
         }
     };
     let mut response = Response::new(body);

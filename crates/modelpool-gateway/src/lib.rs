@@ -53,6 +53,8 @@ pub struct GatewayLimits {
     pub max_body_bytes: usize,
     /// How long requests under way may go on once the gateway was told to stop.
     pub shutdown: Duration,
+    /// How long a streamed answer may be silent before a comment says that it is still awaited.
+    pub keepalive: Duration,
 }
 
 impl Default for GatewayLimits {
@@ -60,6 +62,7 @@ impl Default for GatewayLimits {
         Self {
             max_body_bytes: 32 * 1024 * 1024,
             shutdown: Duration::from_secs(30),
+            keepalive: Duration::from_secs(15),
         }
     }
 }

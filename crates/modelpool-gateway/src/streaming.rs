@@ -1,28 +1,50 @@
 //! Writing a stream to the caller.
 //!
-//! Events go out with their own bytes, one frame each, straight from the task that reads them.
-//! Before the last event stands a comment with what is known only then: cost, attempts. A stream
-//! that is lost ends with an error event, which the SDKs raise, and without `[DONE]`.
+//! Events go out with their own bytes, one frame each, straight from the task that reads them. While
+//! nothing comes a comment says from time to time that the answer is still awaited, so that nobody on
+//! the way takes the connection for dead. Before the last event stands a comment with what is known
+//! only then: cost, attempts. A stream that is lost ends with an error event, which the SDKs raise,
+//! and without `[DONE]`.
 
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream as _;
 use http_body::{Body, Frame};
-use modelpool::{AnswerStream, Error, StreamEvent};
+use modelpool::parts::core::BoxFuture;
+use modelpool::{Answer, AnswerBody, AnswerStream, Error, ErrorKind, StreamEvent};
 use serde_json::Value;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::calls::dollars;
 use crate::failure::Failure;
 
+/// A comment, which every reader of events passes over.
+const STILL_WAITING: Bytes = Bytes::from_static(b": waiting\n\n");
+
+/// A call that was made and has not answered yet.
+pub(crate) type Calling = BoxFuture<'static, Result<Answer, Error>>;
+
 /// The body of a streamed answer.
 pub(crate) struct StreamBody {
-    stream: AnswerStream,
+    source: Source,
     request_id: Arc<str>,
     closed: Closed,
+    keepalive: Duration,
+    last_frame: Instant,
+    /// Fires when it is time for a comment; armed lazily, so that an event costs no timer.
+    timer: Pin<Box<Sleep>>,
+}
+
+enum Source {
+    /// The head went out before there was anything to say.
+    Calling(Calling),
+    Stream(Box<AnswerStream>),
+    Over,
 }
 
 #[derive(PartialEq)]
@@ -33,21 +55,36 @@ enum Closed {
 }
 
 impl StreamBody {
-    pub(crate) fn new(stream: AnswerStream, request_id: Arc<str>) -> Self {
+    pub(crate) fn new(stream: Box<AnswerStream>, request_id: Arc<str>, keepalive: Duration) -> Self {
+        Self::of(Source::Stream(stream), request_id, keepalive)
+    }
+
+    /// A stream whose head goes out before the first event, since that takes long.
+    pub(crate) fn calling(calling: Calling, request_id: Arc<str>, keepalive: Duration) -> Self {
+        Self::of(Source::Calling(calling), request_id, keepalive)
+    }
+
+    fn of(source: Source, request_id: Arc<str>, keepalive: Duration) -> Self {
         Self {
-            stream,
+            source,
             request_id,
             closed: Closed::No,
+            keepalive,
+            last_frame: Instant::now(),
+            timer: Box::pin(sleep(keepalive)),
         }
     }
 
-    /// `: modelpool {…}`, a comment every SSE reader passes over.
+    /// `: modelpool {…}`.
     fn comment(&self) -> String {
-        let summary = self.stream.summary();
+        let Source::Stream(stream) = &self.source else {
+            return String::new();
+        };
+        let summary = stream.summary();
         let mut comment = format!(
             ": modelpool {{\"request_id\":{},\"model\":{},\"attempts\":{},\"cost_usd\":",
             Value::from(&*self.request_id),
-            Value::from(self.stream.alias()),
+            Value::from(stream.alias()),
             summary.attempts,
         );
         match summary.cost_usd {
@@ -55,11 +92,16 @@ impl StreamBody {
             None => comment.push_str("null"),
         }
         // Writing to a string cannot fail.
-        let _ = write!(comment, ",\"usage_estimated\":{}}}\n\n", summary.usage.estimated);
+        let _ = write!(
+            comment,
+            ",\"continued\":{},\"skipped_events\":{},\"usage_estimated\":{}}}\n\n",
+            summary.continued, summary.skipped_events, summary.usage.estimated
+        );
         comment
     }
 
-    fn last_event(&self, event: &[u8]) -> Bytes {
+    fn last_event(&mut self, event: &[u8]) -> Bytes {
+        self.closed = Closed::Yes;
         let comment = self.comment();
         let mut bytes = BytesMut::with_capacity(comment.len() + event.len());
         bytes.extend_from_slice(comment.as_bytes());
@@ -67,29 +109,64 @@ impl StreamBody {
         bytes.freeze()
     }
 
-    fn error_event(&self, error: &Error) -> Bytes {
+    fn error_event(&mut self, error: &Error) -> Bytes {
         let event = format!("data: {}\n\n", Failure::from_error(error).body());
         self.last_event(event.as_bytes())
     }
 
     fn frame(&mut self, item: Option<Result<StreamEvent, Error>>) -> Option<Bytes> {
         match item {
-            Some(Ok(event)) if event.end_mark => {
-                self.closed = Closed::Yes;
-                Some(self.last_event(&event.raw))
-            }
+            Some(Ok(event)) if event.end_mark => Some(self.last_event(&event.raw)),
             Some(Ok(event)) => Some(event.raw),
-            Some(Err(error)) => {
-                self.closed = Closed::Yes;
-                Some(self.error_event(&error))
-            }
+            Some(Err(error)) => Some(self.error_event(&error)),
             // Complete, from a server that leaves the mark out: clients wait for it.
-            None if self.closed == Closed::No => {
-                self.closed = Closed::Yes;
-                Some(self.last_event(b"data: [DONE]\n\n"))
-            }
+            None if self.closed == Closed::No => Some(self.last_event(b"data: [DONE]\n\n")),
             None => None,
         }
+    }
+
+    /// The next frame; `Ready(None)` at the end.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            match &mut self.source {
+                Source::Over => return Poll::Ready(None),
+                Source::Stream(stream) => {
+                    let item = std::task::ready!(Pin::new(stream).poll_next(context));
+                    return Poll::Ready(self.frame(item));
+                }
+                Source::Calling(calling) => {
+                    let outcome = std::task::ready!(calling.as_mut().poll(context));
+                    let error = match outcome {
+                        Ok(Answer {
+                            body: AnswerBody::Stream(stream),
+                            ..
+                        }) => {
+                            self.source = Source::Stream(stream);
+                            continue;
+                        }
+                        Ok(_) => {
+                            Error::new(ErrorKind::Protocol, "a stream was asked for, a whole answer came")
+                        }
+                        Err(error) => error,
+                    };
+                    self.source = Source::Over;
+                    return Poll::Ready(Some(self.error_event(&error)));
+                }
+            }
+        }
+    }
+
+    /// Whether it is time for a comment.
+    fn poll_keepalive(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let due = self.last_frame + self.keepalive;
+            if due <= Instant::now() {
+                self.timer.as_mut().reset(Instant::now() + self.keepalive);
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+        Poll::Pending
     }
 }
 
@@ -102,7 +179,16 @@ impl Body for StreamBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        let item = ready!(Pin::new(&mut this.stream).poll_next(context));
-        Poll::Ready(this.frame(item).map(|bytes| Ok(Frame::data(bytes))))
+        let frame = match this.poll_source(context) {
+            Poll::Ready(frame) => frame,
+            // After the end mark nobody waits for more.
+            Poll::Pending if this.closed == Closed::Yes => return Poll::Pending,
+            Poll::Pending => {
+                std::task::ready!(this.poll_keepalive(context));
+                Some(STILL_WAITING)
+            }
+        };
+        this.last_frame = Instant::now();
+        Poll::Ready(frame.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -112,9 +112,9 @@ async fn bodies_that_are_none() {
             "got -1",
         ),
         (
-            format!(r#"{{"model":"a","modelpool":{{"max_cost_usd":1}},{messages}}}"#),
+            format!(r#"{{"model":"a","modelpool":{{"max_cost_usd":-1}},{messages}}}"#),
             Some("modelpool.max_cost_usd"),
-            "not available in this version",
+            "expected US dollars, a number above 0, got -1",
         ),
     ] {
         let answer = house.post(CHAT, body.clone()).await;

@@ -5,6 +5,10 @@
 
 mod common;
 
+use std::time::Duration;
+
+use modelpool::{ModelPool, OnLoss};
+use modelpool_gateway::GatewayLimits;
 use modelpool_testkit::simulator::{Fault, ModelBehaviour};
 use serde_json::{Value, json};
 
@@ -133,7 +137,11 @@ async fn a_stream_that_is_lost_ends_with_an_error_event_and_not_as_if_complete()
             "overloaded",
         ),
     ] {
-        let house = House::new().await;
+        let house = House::of(Plan {
+            builder: ModelPool::builder().on_loss(OnLoss::Error),
+            ..Plan::default()
+        })
+        .await;
         house.fails("a", fault.clone());
         let answer = stream(&house, json!({})).await;
         assert_eq!(answer.status, 200, "the head had gone out");
@@ -150,6 +158,95 @@ async fn a_stream_that_is_lost_ends_with_an_error_event_and_not_as_if_complete()
         }
         assert_eq!(house.upstream.counts().requests, 1, "no failover after commit");
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_lost_is_continued_by_another_model() {
+    let house = House::new().await;
+    let cut = Fault::CutAfterChunks {
+        chunks: 3,
+        reset: false,
+    };
+    house.fails("a", cut);
+    let answer = stream(&house, json!({"stream_options": {"include_usage": true}})).await;
+    let blocks = blocks(&answer);
+    let [.., comment, done] = blocks[..] else {
+        panic!("{blocks:?}")
+    };
+    assert_eq!(done, "data: [DONE]");
+    let comment = our_comment(comment);
+    assert_eq!(
+        (&comment["continued"], &comment["attempts"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(comment["model"], "b");
+    let chunks: Vec<Value> = blocks
+        .iter()
+        .filter_map(|block| serde_json::from_str(block.strip_prefix("data: ")?).ok())
+        .collect();
+    assert!(chunks.len() > 4, "{blocks:?}");
+    for chunk in &chunks {
+        assert_eq!(chunk["id"], chunks[0]["id"], "one answer has one id");
+    }
+    let roles = chunks
+        .iter()
+        .filter(|chunk| chunk["choices"][0]["delta"]["role"].is_string());
+    assert_eq!(roles.count(), 1, "{blocks:?}");
+    // Both calls were paid for.
+    let usage = chunks.iter().rfind(|chunk| chunk["usage"].is_object()).unwrap();
+    let counted = |name: &str| usage["usage"][name].as_u64().unwrap();
+    assert!(counted("prompt_tokens") > 10, "{usage}");
+    assert_eq!(
+        counted("total_tokens"),
+        counted("prompt_tokens") + counted("completion_tokens")
+    );
+}
+
+#[tokio::test]
+async fn who_waits_is_told_that_the_answer_is_awaited() {
+    let limits = GatewayLimits {
+        keepalive: Duration::from_millis(50),
+        ..GatewayLimits::default()
+    };
+    let behaviour = ModelBehaviour {
+        first_token_ms: 300,
+        ..ModelBehaviour::default()
+    };
+    let house = House::of(Plan {
+        limits,
+        behaviour,
+        ..Plan::default()
+    })
+    .await;
+    let answer = stream(&house, json!({})).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let blocks = blocks(&answer);
+    assert_eq!(blocks[0], ": waiting");
+    assert_eq!(blocks.last(), Some(&"data: [DONE]"));
+}
+
+#[tokio::test]
+async fn what_fails_after_the_head_went_out_is_an_error_event() {
+    let limits = GatewayLimits {
+        keepalive: Duration::from_millis(50),
+        ..GatewayLimits::default()
+    };
+    let behaviour = ModelBehaviour {
+        first_token_ms: 60_000,
+        ..ModelBehaviour::default()
+    };
+    let house = House::of(Plan {
+        limits,
+        behaviour,
+        ..Plan::default()
+    })
+    .await;
+    let answer = stream(&house, json!({"modelpool": {"deadline_ms": 200}})).await;
+    assert_eq!(answer.status, 200, "the head had gone out");
+    let blocks = blocks(&answer);
+    let error: Value = serde_json::from_str(blocks.last().unwrap().strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(error["error"]["code"], "timeout");
 }
 
 #[tokio::test]

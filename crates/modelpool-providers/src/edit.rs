@@ -4,8 +4,8 @@
 //! identity of the first, and only text the caller has not read yet. What is edited is what the
 //! caller reads, so there is one row for each dialect, whatever wire the model speaks.
 
-use modelpool_core::StreamEvent;
 use modelpool_core::provider::Dialect;
+use modelpool_core::{StreamEvent, Usage};
 
 use crate::openai_chat;
 
@@ -32,6 +32,8 @@ pub struct EventEdits {
     /// The event with another text in place of its own; one without text stays as it is. The answer
     /// must have one choice.
     pub with_text: fn(StreamEvent, &str) -> StreamEvent,
+    /// The event with other usage in place of its own; one without usage stays as it is.
+    pub with_usage: fn(StreamEvent, &Usage) -> StreamEvent,
     /// An event of the model with that name that carries a text and nothing else.
     pub text_event: fn(model: &str, text: &str) -> StreamEvent,
 }

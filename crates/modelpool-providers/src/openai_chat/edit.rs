@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use modelpool_core::StreamEvent;
-use serde_json::Value;
+use modelpool_core::{StreamEvent, Usage};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::read::{member_range, range_in};
 use super::request::apply;
@@ -19,6 +19,7 @@ pub(crate) static EDITS: EventEdits = EventEdits {
     identity,
     with_identity,
     with_text,
+    with_usage,
     text_event: |model, text| text_event(model, text, None),
 };
 
@@ -40,6 +41,7 @@ lenient_object! {
         id: Option<&'a RawValue> = "id",
         created: Option<&'a RawValue> = "created",
         choices: Option<Vec<Choice<'a>>> = "choices",
+        usage: Option<&'a RawValue> = "usage",
     }
 }
 
@@ -81,6 +83,8 @@ fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
     }
     StreamEvent {
         raw: apply(&raw, edits),
+        // It stands elsewhere now.
+        plain_text: None,
         ..event
     }
 }
@@ -96,9 +100,36 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
     let edit = (range_in(whole, content.get()), Value::from(text).to_string());
     let raw = apply(&raw, vec![edit]);
     // Read once more, since without its text an event may mean nothing.
-    Reader::default()
-        .read(raw.clone(), &[])
-        .unwrap_or(StreamEvent { raw, ..event })
+    Reader::default().read(raw.clone(), &[]).unwrap_or(StreamEvent {
+        raw,
+        plain_text: None,
+        ..event
+    })
+}
+
+fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
+    if event.usage.is_none() {
+        return event;
+    }
+    let raw = in_one_line(&event.raw);
+    let Some((whole, chunk)) = chunk(&raw) else {
+        return event;
+    };
+    let Some(own) = chunk.usage else { return event };
+    let sum = json!({
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens(),
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    });
+    let edit = (range_in(whole, own.get()), sum.to_string());
+    StreamEvent {
+        raw: apply(&raw, vec![edit]),
+        plain_text: None,
+        usage: Some(*usage),
+        ..event
+    }
 }
 
 /// The event with its JSON in one line. It may be spread over several, and their ends are white
