@@ -31,6 +31,8 @@ pub struct Seen {
     pub alias: Option<String>,
     pub attempts: u32,
     pub text: String,
+    /// The event that names the role, which comes before all text.
+    pub opening: bool,
     pub finish: bool,
     pub end_mark: bool,
     pub usage_events: usize,
@@ -157,10 +159,11 @@ async fn read(
         }
         match stream.next().await {
             Some(Ok(event)) => {
-                seen.text.push_str(&event.text());
                 seen.usage_events += usize::from(event.usage_only);
+                seen.opening |= seen.text.is_empty() && event.raw.windows(6).any(|word| word == b"\"role\"");
                 seen.finish |= event.finish.is_some();
                 seen.end_mark |= event.end_mark;
+                seen.text.push_str(&event.text());
             }
             Some(Err(error)) => return End::Lost(error),
             None => return End::Complete,

@@ -160,7 +160,9 @@ async fn play_in_time(schedule: &Schedule) -> Played {
         .sink(Arc::clone(&settled) as Arc<dyn SettlementSink>)
         .environment(Arc::new(|_| None))
         .timeouts(schedule.timeouts)
-        .max_models(schedule.max_models)
+        .retry(schedule.retry)
+        .on_loss(schedule.on_loss)
+        .hedging(schedule.hedging)
         .seed(schedule.seed)
         .build();
     let stage = Arc::new(Stage::new(schedule, pool, network));

@@ -14,22 +14,11 @@ use crate::world::Model;
 /// Timers fire on whole milliseconds.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Further calls of one model after a failure, as the engine is set by default.
-const SAME_MODEL: u32 = 1;
-
 /// Voices that are told apart.
 const VOICES: u8 = 4;
 
 /// How long the end of the body is waited for after `[DONE]`, by when the caller has everything.
 const AFTER_END_MARK: Duration = Duration::from_millis(500);
-
-/// Whether a time to wait that one request was told binds the others too. To be set when the
-/// engine keeps a clock for each quota group.
-const WAITS_ACROSS_REQUESTS: bool = false;
-
-/// Whether a silent route is endpoint and model, and not the entry alone. To be set, in
-/// [`schedule`](crate::schedule) too, when the engine tells routes so.
-pub const ROUTES_ARE_SHARED: bool = false;
 
 /// Bytes of a key that nobody else could have written.
 const TELLING_BYTES: usize = 11;
@@ -157,6 +146,9 @@ fn never_truncated(case: &Case<'_>) -> Vec<String> {
         if !texts.any(|text| text == seen.text) {
             fail("the text is not the answer");
         }
+        if case.request().stream && !seen.opening {
+            fail("the event that opens the answer was not told");
+        }
         if !seen.finish {
             fail("no finish reason was told");
         }
@@ -219,7 +211,8 @@ fn left_at_once(case: &Case<'_>) -> Vec<String> {
 }
 
 fn few_calls(case: &Case<'_>) -> Vec<String> {
-    let most = case.schedule.max_models * (1 + SAME_MODEL);
+    let retry = case.schedule.retry;
+    let most = retry.max_models * (1 + retry.same_model);
     let mut broken = Vec::new();
     if case.calls.len() > most as usize {
         broken.push(format!("{} calls, at most {most} are allowed", case.calls.len()));
@@ -235,13 +228,11 @@ fn few_calls(case: &Case<'_>) -> Vec<String> {
 }
 
 fn silent_once(case: &Case<'_>) -> Vec<String> {
+    // Two entries may be of one route.
     let route = |outcome: &Outcome| {
         let mut models = case.candidates().iter();
         let model = models.find(|model| *model.alias == *outcome.alias);
-        model.filter(|_| ROUTES_ARE_SHARED).map_or_else(
-            || outcome.alias.to_string(),
-            |model| format!("{} at {}", model.model_name, model.server),
-        )
+        model.map(|model| format!("{} at {}", model.model_name, model.server))
     };
     let mut broken = Vec::new();
     for outcome in case.outcomes() {
@@ -255,7 +246,7 @@ fn silent_once(case: &Case<'_>) -> Vec<String> {
         };
         if timed_out && case.outcomes().any(again) {
             broken.push(format!(
-                "{} was silent at {until:?}, and was called again",
+                "{:?} was silent at {until:?}, and was called again",
                 route(outcome)
             ));
         }
@@ -267,12 +258,14 @@ fn waits(case: &Case<'_>) -> Vec<String> {
     let prompt = prompt(case.report.number);
     let mut broken = Vec::new();
     let calls = case.all_calls.iter().enumerate();
-    for (place, call) in calls.filter(|(_, call)| call.prompt == prompt) {
+    // A refusal whose body the caller did not stay for was not read.
+    let mine = |call: &CallRecord| call.prompt == prompt && call.end != CallEnd::Dropped;
+    for (place, call) in calls.filter(|(_, call)| mine(call)) {
         let (Some(429), Some(wait), Some(told)) = (call.status, call.retry_after, call.ended) else {
             continue;
         };
         // Another request may have called at the very moment at which this one was told.
-        let knew = |later: &CallRecord| later.prompt == prompt || WAITS_ACROSS_REQUESTS && later.began > told;
+        let knew = |later: &CallRecord| later.prompt == prompt || later.began > told;
         let too_early = |later: &&CallRecord| {
             later.key == call.key && knew(later) && later.began >= told && later.began + TICK < told + wait
         };

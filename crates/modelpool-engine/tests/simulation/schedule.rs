@@ -7,9 +7,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use modelpool_core::{Selector, Timeouts};
 use modelpool_engine::selectors::{Capability, Cost, Latency, LeastBusy, RoundRobin};
+use modelpool_engine::{Hedging, OnLoss, RetryPolicy};
 use modelpool_testkit::network::Server;
 
-use crate::promises::ROUTES_ARE_SHARED;
 use crate::world::{Model, Named, Need, Tier};
 
 /// Names models can have. A request may name one that is not there at the time.
@@ -25,7 +25,9 @@ const BEGINS_WITHIN_MS: u64 = 6_000;
 pub struct Schedule {
     pub seed: u64,
     pub selector: Arc<dyn Selector>,
-    pub max_models: u32,
+    pub retry: RetryPolicy,
+    pub on_loss: OnLoss,
+    pub hedging: Option<Hedging>,
     pub timeouts: Timeouts,
     pub servers: Vec<(String, Server)>,
     pub models: Vec<Model>,
@@ -103,7 +105,9 @@ impl Schedule {
         Self {
             seed,
             selector: drawn.selector(),
-            max_models: drawn.some(&[1, 2, 3, 4, 4]),
+            retry: drawn.retry(),
+            on_loss: drawn.some(&[OnLoss::Continue, OnLoss::Continue, OnLoss::Error, OnLoss::Buffer]),
+            hedging: drawn.one_in(4).then_some(Hedging { max_share: 1.0 }),
             timeouts: drawn.timeouts(),
             servers,
             models,
@@ -115,11 +119,8 @@ impl Schedule {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "at most {} models, {:?}, {:?}",
-            self.max_models, self.selector, self.timeouts
-        )?;
+        writeln!(f, "{:?}, {:?}, {:?}", self.selector, self.on_loss, self.hedging)?;
+        writeln!(f, "{:?}\n{:?}", self.retry, self.timeouts)?;
         self.servers
             .iter()
             .try_for_each(|server| writeln!(f, "  {server:?}"))?;
@@ -204,7 +205,7 @@ impl Draw {
     fn model(&mut self, alias: &'static str) -> Model {
         self.models += 1;
         // Two entries for one model of one server, with two keys, say.
-        let shares = ROUTES_ARE_SHARED && self.one_in(4);
+        let shares = self.one_in(5);
         let (named, server) = if shares {
             (0, 0)
         } else {
@@ -214,7 +215,8 @@ impl Draw {
         Model {
             alias,
             model_name: format!("m{named}"),
-            key: format!("sk-{:016x}-{}", self.random.u64(..), self.models),
+            // Of no form that keys are known by: it is this very key that may not be told.
+            key: format!("{:016x}-{}", self.random.u64(..), self.models),
             server: self.servers[server].clone(),
             vision: self.some(&unsure),
             tools: self.some(&unsure),
@@ -326,6 +328,16 @@ impl Draw {
             2 => Arc::new(Latency),
             3 => Arc::new(Cost),
             _ => Arc::new(Capability),
+        }
+    }
+
+    fn retry(&mut self) -> RetryPolicy {
+        RetryPolicy {
+            max_models: self.some(&[1, 2, 3, 4, 4]),
+            same_model: self.some(&[0, 1, 1, 2]),
+            backoff_first: self.millis(0, 250),
+            backoff_cap: self.millis(250, 2_000),
+            max_wait: self.millis(0, 3_000),
         }
     }
 

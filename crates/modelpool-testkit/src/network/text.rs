@@ -19,7 +19,7 @@ const WORDS: [&str; 40] = [
     "数据库",
     "velvet",
     "brick",
-    "👩‍👩‍👧",
+    "👨‍👩‍👧",
     "summit",
     "island",
     "market",
