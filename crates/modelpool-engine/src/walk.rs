@@ -90,6 +90,11 @@ impl Walk {
         let outer = outer_timeouts(&plan);
         let total = crate::limits::total(outer);
         let random = fastrand::Rng::with_seed(plan.seed());
+        // Vectors of another model live in another space: nobody could compare them.
+        let excluded = match (call.facts.operation, plan.first()) {
+            (Operation::Embeddings, Some(only)) => all_but(&plan, only),
+            _ => ModelSet::default(),
+        };
         Self {
             // A caller may shorten the time for its request, not extend it.
             deadline: began + call.options.deadline.map_or(total, |wanted| wanted.min(total)),
@@ -99,7 +104,7 @@ impl Walk {
             settling,
             outer,
             tried: Vec::new(),
-            excluded: ModelSet::default(),
+            excluded,
             learned: Requirements::new(),
             again: None,
             errors: Vec::new(),
@@ -161,11 +166,11 @@ impl Walk {
         {
             return Ok(Step::Call(index, grant));
         }
-        if let Some((index, at)) = self.again {
+        if let Some((index, at)) = self.again.take_if(|(_, at)| *at < self.deadline) {
             if at > now {
-                return Ok(Step::WaitUntil(at.min(self.deadline)));
+                self.again = Some((index, at));
+                return Ok(Step::WaitUntil(at));
             }
-            self.again = None;
             if let Gate::Open(grant) = self.ask(index, None, now) {
                 return Ok(Step::Call(index, grant));
             }
@@ -185,10 +190,19 @@ impl Walk {
             match self.ask(index, None, now) {
                 Gate::Open(grant) => return Ok(Step::Call(index, grant)),
                 Gate::Busy => busy = busy.or(Some(index)),
-                Gate::Closed { until, why } if earliest.is_none_or(|(at, _)| until < at) => {
-                    earliest = Some((until, why));
+                Gate::Closed { until, why } => {
+                    let short = until <= now + self.pool.inner.retry.max_wait;
+                    if why == Closed::Rate
+                        && short
+                        && self.was_named(index)
+                        && self.may_wait_until(until, now)
+                    {
+                        return Ok(Step::WaitUntil(until));
+                    }
+                    if earliest.is_none_or(|(at, _)| until < at) {
+                        earliest = Some((until, why));
+                    }
                 }
-                Gate::Closed { .. } => {}
             }
         }
         if let Some(index) = busy {
@@ -273,6 +287,12 @@ impl Walk {
         gate::ask(live, &self.plan.model_name(index), tokens, slot, now)
     }
 
+    /// Whether the caller asked for this very model: who did gets it rather than a fallback, if the wait
+    /// is short.
+    fn was_named(&self, index: ModelIndex) -> bool {
+        matches!(self.plan.target(), Target::Named { order, .. } if order.first() == Some(&index))
+    }
+
     /// A longer wait than the policy's has to be asked for: by a deadline of the caller's own.
     fn may_wait_until(&mut self, until: Instant, now: Instant) -> bool {
         let since = *self.waiting_since.get_or_insert(now);
@@ -325,10 +345,7 @@ impl Walk {
             return Ok(());
         }
         self.learn(index, &error);
-        let verdict = error.verdict();
-        // Vectors of another model live in another space: nobody could compare them.
-        let stays = self.call.facts.operation == Operation::Embeddings;
-        if verdict == Verdict::Stop && !continues {
+        if error.verdict() == Verdict::Stop && !continues {
             return Err(error);
         }
         let policy = self.pool.inner.retry;
@@ -355,9 +372,6 @@ impl Walk {
             }
             ErrorKind::Timeout(_) => self.exclude_route(index),
             _ => self.excluded.insert(index),
-        }
-        if stays {
-            self.exclude_others(index);
         }
         self.errors.push(error);
         Ok(())
@@ -421,13 +435,6 @@ impl Walk {
         }
     }
 
-    fn exclude_others(&mut self, index: ModelIndex) {
-        let snapshot = Arc::clone(self.plan.snapshot());
-        for (other, _) in snapshot.entries().filter(|(other, _)| *other != index) {
-            self.excluded.insert(other);
-        }
-    }
-
     /// The error for the caller when nobody is left, or may be called in time: `wait` is how long until
     /// somebody may.
     fn give_up(&mut self, wait: Option<(Duration, Closed)>) -> Error {
@@ -469,6 +476,14 @@ impl Walk {
                 .unwrap_or_else(|| Error::new(ErrorKind::Cancelled, "no model was tried")),
         }
     }
+}
+
+fn all_but(plan: &Plan, only: ModelIndex) -> ModelSet {
+    let entries = plan.snapshot().entries();
+    entries
+        .map(|(index, _)| index)
+        .filter(|index| *index != only)
+        .collect()
 }
 
 fn queue_is_full() -> Error {
