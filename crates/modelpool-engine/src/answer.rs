@@ -186,7 +186,11 @@ impl Delivered {
             self.text.push_str(&event.text());
         }
         if self.first.is_none() && !event.end_mark {
-            self.first = Some(event.clone());
+            // A copy, so that the whole part it came in is not kept as long as the stream.
+            self.first = Some(StreamEvent {
+                raw: Bytes::copy_from_slice(&event.raw),
+                ..event.clone()
+            });
         }
     }
 }
@@ -217,7 +221,7 @@ impl fmt::Debug for AnswerStream {
 
 impl AnswerStream {
     pub(crate) fn new(
-        walk: Walk,
+        mut walk: Walk,
         number: CallNumber,
         index: ModelIndex,
         alias: Arc<str>,
@@ -226,7 +230,11 @@ impl AnswerStream {
     ) -> Self {
         let now = Instant::now();
         let on_loss = walk.pool.inner.on_loss;
-        let may_be_continued = may_continue(&walk.call.facts, 0).is_ok();
+        let kept = on_loss == OnLoss::Continue && may_continue(&walk.call.facts, 0).is_ok();
+        if !kept {
+            // Nobody will send the body again.
+            walk.call.body.bytes = Bytes::new();
+        }
         Self {
             dialect: walk.call.body.dialect,
             withhold_usage: !walk.call.body.wants_usage,
@@ -238,7 +246,7 @@ impl AnswerStream {
             timer: Box::pin(sleep_until((now + limits.idle).min(walk.deadline))),
             ready: VecDeque::new(),
             delivered: Delivered {
-                kept: on_loss == OnLoss::Continue && may_be_continued,
+                kept,
                 ..Delivered::default()
             },
             finish: None,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use modelpool::{Ending, Settlement, SettlementSink};
+use modelpool::{Ending, Purpose, Settlement, SettlementSink};
 use tracing::{info, warn};
 
 use crate::failure::Failure;
@@ -22,6 +22,11 @@ impl SettlementSink for AccessLog {
             Ending::Failed(error) => ("failed", Some(error)),
             Ending::Cancelled => ("cancelled", None),
         };
+        let continued = settlement
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.purpose == Purpose::Continue && outcome.error.is_none())
+            .count();
         info!(
             target: "modelpool::access",
             request_id = &*settlement.request_id,
@@ -29,6 +34,7 @@ impl SettlementSink for AccessLog {
             asked = settlement.requested_model,
             model = settlement.alias(),
             attempts = (settlement.outcomes.len() != 1).then_some(settlement.outcomes.len()),
+            continued = (continued > 0).then_some(continued),
             stream = settlement.stream.then_some(true),
             total_ms = milliseconds(settlement.total),
             first_output_ms = settlement.first_output.filter(|_| settlement.stream).map(milliseconds),

@@ -47,7 +47,7 @@ pub use modelpool_core::{
 };
 pub use modelpool_engine::{
     Answer, AnswerBody, AnswerStream, Call, ChatAnswer, ChatRequest, Ending, Hedging, ModelPool,
-    ModelPoolBuilder, OnLoss, Outcome, RequestOptions, RetryPolicy, Scope, SelectError, Settlement,
+    ModelPoolBuilder, OnLoss, Outcome, Purpose, RequestOptions, RetryPolicy, Scope, SelectError, Settlement,
     SettlementSink, StreamSummary, WholeAnswer, selectors,
 };
 pub use modelpool_providers::{
