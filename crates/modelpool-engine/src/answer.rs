@@ -362,7 +362,8 @@ impl AnswerStream {
             // connection can be used again, but not as long as for a token; and a caller who
             // leaves now has had everything.
             self.idle = self.idle.min(AFTER_END_MARK);
-            self.timer.as_mut().reset(self.last_event + self.idle);
+            let soon = self.last_event + self.idle;
+            self.timer.as_mut().reset(soon.min(self.deadline));
             self.summary = Some(self.summary());
             if let Some((settling, _)) = self.settling() {
                 settling.end(Ending::Completed);

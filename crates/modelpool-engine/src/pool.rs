@@ -27,6 +27,7 @@ use crate::policy::{Hedging, OnLoss, RetryPolicy};
 use crate::request_id::RequestIds;
 use crate::selectors::Capability;
 use crate::settle::SettlementSink;
+use crate::traces::Traces;
 
 /// Why no model was selected.
 #[derive(Clone, Debug)]
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) on_loss: OnLoss,
     pub(crate) hedging: Option<Hedging>,
     pub(crate) hedges: HedgeCount,
+    pub(crate) traces: Arc<Traces>,
     counter: AtomicU64,
     request_ids: RequestIds,
     seed: u64,
@@ -593,6 +595,9 @@ impl ModelPoolBuilder {
             auto.infer_words = self.infer_words;
         });
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
+        let traces = Arc::new(Traces::new(Arc::clone(&self.clock)));
+        let mut sinks = self.sinks;
+        sinks.push(Arc::clone(&traces) as Arc<dyn SettlementSink>);
         ModelPool {
             inner: Arc::new(Inner {
                 snapshot: ArcSwap::from_pointee(draft.build()),
@@ -603,12 +608,13 @@ impl ModelPoolBuilder {
                     environment: self.environment,
                 },
                 clock: self.clock,
-                sinks: self.sinks.into(),
+                sinks: sinks.into(),
                 retry: self.retry,
                 on_loss: self.on_loss,
                 hedging: self.hedging,
                 counter: AtomicU64::new(0),
                 hedges: HedgeCount::default(),
+                traces,
                 request_ids: RequestIds::new(seed),
                 seed,
             }),

@@ -17,9 +17,6 @@ const TICK: Duration = Duration::from_millis(5);
 /// Voices that are told apart.
 const VOICES: u8 = 4;
 
-/// How long the end of the body is waited for after `[DONE]`, by when the caller has everything.
-const AFTER_END_MARK: Duration = Duration::from_millis(500);
-
 /// Bytes of a key that nobody else could have written.
 const TELLING_BYTES: usize = 11;
 
@@ -181,13 +178,8 @@ fn never_truncated(case: &Case<'_>) -> Vec<String> {
 
 fn in_time(case: &Case<'_>) -> Vec<String> {
     let report = case.report;
-    let grace = if report.seen.end_mark {
-        AFTER_END_MARK
-    } else {
-        Duration::ZERO
-    };
     // Who does not read cannot be told that it is late.
-    let latest = (report.began + case.limit()).max(report.seen.paused_until) + grace + TICK;
+    let latest = (report.began + case.limit()).max(report.seen.paused_until) + TICK;
     if report.ended <= latest {
         return Vec::new();
     }
