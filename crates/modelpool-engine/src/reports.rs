@@ -1,6 +1,5 @@
 //! What a pool can be asked about its work: statistics, breakers, traces.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use modelpool_core::breaker::{Breaker, BreakerState};
@@ -14,9 +13,9 @@ use crate::traces::RequestTrace;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BreakerReport {
     /// The model.
-    pub alias: Arc<str>,
+    pub alias: String,
     /// The vendor's name of it; below a wildcard the name that callers asked for.
-    pub model_name: Arc<str>,
+    pub model_name: String,
     /// The model's own.
     #[serde(flatten)]
     pub breaker: BreakerStatus,
@@ -87,8 +86,8 @@ impl ModelPool {
             let endpoint = BreakerStatus::of(live.endpoint(), now);
             let breakers = live.breakers();
             reports.extend(breakers.into_iter().map(|(name, breaker)| BreakerReport {
-                alias: Arc::clone(&config.alias),
-                model_name: name.unwrap_or_else(|| Arc::clone(&config.model_name)),
+                alias: config.alias.to_string(),
+                model_name: name.as_ref().unwrap_or(&config.model_name).to_string(),
                 breaker: BreakerStatus::of(&breaker, now),
                 endpoint,
             }));

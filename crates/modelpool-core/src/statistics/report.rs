@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::sketch::QuantileSketch;
 use super::tally::Tally;
 
-/// What is known of one model, by period.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What is known of one model, by period. The default is what is known of one that was never called.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StatisticsReport {
     /// The last minute: all of the last 55 seconds, nothing older than 60.
     pub last_minute: PeriodReport,
@@ -88,6 +88,13 @@ impl StatisticsReport {
     #[must_use]
     pub fn flat_ever(&self) -> FlatStatistics {
         self.ever.flat()
+    }
+}
+
+impl Default for PeriodReport {
+    /// Of a period without calls.
+    fn default() -> Self {
+        Self::of(&Tally::default())
     }
 }
 

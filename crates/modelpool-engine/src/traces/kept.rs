@@ -142,7 +142,11 @@ fn failure_bytes(failure: &FailureTrace) -> usize {
 
 /// The beginning of a text, up to a whole character.
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST_TEXT)]
+    let mut end = text.len().min(LONGEST_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn before(now: UnixMillis, duration: Duration) -> UnixMillis {

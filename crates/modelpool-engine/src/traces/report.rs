@@ -1,6 +1,5 @@
 //! A trace as it is shown: JSON of the HTTP face, text of the command line.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool_core::plan::Target;
@@ -14,11 +13,11 @@ use crate::settle::Purpose;
 #[derive(Clone, Debug, Serialize)]
 pub struct RequestTrace {
     /// Its id.
-    pub request_id: Arc<str>,
+    pub request_id: String,
     /// When it began, in milliseconds since the Unix epoch.
     pub began_unix_ms: u64,
     /// The name of the caller's key.
-    pub caller: Option<Arc<str>>,
+    pub caller: Option<String>,
     /// What was asked for.
     pub operation: Operation,
     /// The model the caller named.
@@ -52,9 +51,9 @@ pub struct RequestTrace {
 #[derive(Clone, Debug, Serialize)]
 pub struct AttemptTrace {
     /// The model called.
-    pub alias: Arc<str>,
+    pub alias: String,
     /// The vendor's name of it.
-    pub model_name: Arc<str>,
+    pub model_name: String,
     /// Why it was made.
     pub purpose: Purpose,
     /// When it began, in milliseconds after the request did.
@@ -79,7 +78,7 @@ pub struct FailureTrace {
     /// The HTTP status of the upstream's answer.
     pub status: Option<u16>,
     /// What happened, redacted and cut.
-    pub message: Box<str>,
+    pub message: String,
 }
 
 /// How a request ended.
@@ -99,9 +98,9 @@ impl Kept {
         let usage = self.calls.iter().filter_map(|call| call.usage);
         let costs = self.calls.iter().filter_map(|call| call.cost_usd);
         RequestTrace {
-            request_id: Arc::clone(&self.request_id),
+            request_id: self.request_id.to_string(),
             began_unix_ms: self.began.0,
-            caller: self.caller.clone(),
+            caller: self.caller.as_deref().map(str::to_owned),
             operation: self.operation,
             requested_model: self.requested_model.to_string(),
             pool: self.plan.as_deref().and_then(pool_of),
@@ -122,8 +121,8 @@ impl Kept {
 impl KeptCall {
     fn report(&self) -> AttemptTrace {
         AttemptTrace {
-            alias: Arc::clone(&self.alias),
-            model_name: Arc::clone(&self.model_name),
+            alias: self.alias.to_string(),
+            model_name: self.model_name.to_string(),
             purpose: self.purpose,
             began_after_ms: milliseconds(self.began_after),
             latency_ms: milliseconds(self.latency),
