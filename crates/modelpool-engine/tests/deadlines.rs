@@ -7,12 +7,12 @@ mod common;
 use std::time::Duration;
 
 use modelpool_core::{Capabilities, ErrorKind, Flag, ModelConfig, TimeoutKind, Timeouts};
-use modelpool_engine::{ChatRequest, ModelPool, ModelPoolBuilder};
+use modelpool_engine::{ChatRequest, ModelPool, ModelPoolBuilder, RetryPolicy};
 use modelpool_testkit::simulator::Fault;
 use tokio::time::Instant;
 
 use common::paced::{Paced, Step, registry};
-use common::{Bench, hello, told};
+use common::{Bench, hello, no_retries, told};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -36,22 +36,27 @@ fn timeout(kind: TimeoutKind) -> ErrorKind {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_spans_all_hops() {
+async fn the_deadline_spans_all_hops_and_retries() {
     let slow_failure = Paced::fails_after(600 * MS);
-    for stream in [false, true] {
+    for (stream, retry, last) in [
+        (false, no_retries(), "b"),
+        (true, no_retries(), "b"),
+        (false, RetryPolicy::default(), "a"),
+        (true, RetryPolicy::default(), "a"),
+    ] {
         let pool = pool(
             &[
                 ("a", slow_failure.clone()),
                 ("b", Paced::never()),
                 ("c", Paced::says("c")),
             ],
-            ModelPool::builder(),
+            ModelPool::builder().retry(retry),
         );
         let began = Instant::now();
         let call = within(1000).into_call(stream).unwrap();
         let error = pool.call(call).await.unwrap_err();
         assert_eq!(*error.kind(), timeout(TimeoutKind::Total));
-        assert_eq!((error.alias(), error.attempts()), (Some("b"), 2));
+        assert_eq!((error.alias(), error.attempts()), (Some(last), 2));
         assert_eq!(began.elapsed(), 1000 * MS, "neither earlier nor later");
     }
 }

@@ -77,7 +77,7 @@ async fn failures() {
         .fails("b", Fault::status(401));
     assert!(bench.chat(hello()).await.is_err());
     let settlement = bench.settled.one();
-    assert_eq!(told(&settlement), "failed auth; a: server, b: auth");
+    assert_eq!(told(&settlement), "failed auth; a: server, a: server, b: auth");
     assert!(
         settlement
             .outcomes

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use modelpool_core::ErrorKind;
-use modelpool_engine::{ModelPool, StreamSummary};
+use modelpool_engine::{ModelPool, OnLoss, StreamSummary};
 use modelpool_testkit::simulator::{Fault, ModelBehaviour};
 use serde_json::json;
 
@@ -27,15 +27,15 @@ fn events(data: &[&str]) -> Fault {
 const TEXT: &str = r#"{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}"#;
 const FINISH: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
-async fn streamed(fault: Fault) -> (Bench, common::Streamed) {
-    let bench = Bench::new(&["a", "b"]).await;
+async fn streamed(fault: Fault, on_loss: OnLoss) -> (Bench, common::Streamed) {
+    let bench = Bench::with(&["a", "b"], ModelPool::builder().on_loss(on_loss)).await;
     bench.fails("a", fault);
     let streamed = bench.stream(hello()).await.unwrap();
     (bench, streamed)
 }
 
 #[tokio::test]
-async fn what_is_lost_after_commit_is_an_error_and_not_another_model() {
+async fn what_is_lost_after_commit_is_an_error_where_the_policy_says_so() {
     let cut = |reset| Fault::CutAfterChunks { chunks: 3, reset };
     let end = |done| Fault::EndAfterChunks { chunks: 3, done };
     let other_choice = r#"{"choices":[{"index":1,"delta":{"content":"y"},"finish_reason":null}]}"#;
@@ -54,7 +54,7 @@ async fn what_is_lost_after_commit_is_an_error_and_not_another_model() {
             ErrorKind::Server,
         ),
     ] {
-        let (bench, streamed) = streamed(fault.clone()).await;
+        let (bench, streamed) = streamed(fault.clone(), OnLoss::Error).await;
         let error = streamed.end.expect_err("a clean end");
         assert_eq!(*error.kind(), kind, "{fault:?}");
         assert_eq!((error.alias(), error.attempts()), (Some("a"), 1));
@@ -80,10 +80,12 @@ async fn with_a_finish_reason_it_is_complete_whatever_follows() {
         events(&[TEXT, FINISH, r#"{"error":{"message":"too late"}}"#]),
         events(&[TEXT, FINISH, "{"]),
     ] {
-        let (bench, streamed) = streamed(fault.clone()).await;
-        assert!(streamed.end.is_ok(), "{fault:?}: {:?}", streamed.end);
-        assert_eq!(streamed.text, "x");
-        assert_eq!(told(&bench.settled.one()), "completed; a: ok", "{fault:?}");
+        for on_loss in [OnLoss::Error, OnLoss::Continue, OnLoss::Buffer] {
+            let (bench, streamed) = streamed(fault.clone(), on_loss).await;
+            assert!(streamed.end.is_ok(), "{fault:?}: {:?}", streamed.end);
+            assert_eq!(streamed.text, "x");
+            assert_eq!(told(&bench.settled.one()), "completed; a: ok", "{fault:?}");
+        }
     }
 }
 

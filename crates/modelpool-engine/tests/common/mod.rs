@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use modelpool_core::{Capabilities, Error, Flag, ModelConfig};
 use modelpool_engine::{
-    ChatAnswer, ChatRequest, Ending, ModelPool, ModelPoolBuilder, Settlement, SettlementSink,
+    ChatAnswer, ChatRequest, Ending, ModelPool, ModelPoolBuilder, RetryPolicy, Settlement, SettlementSink,
 };
 use modelpool_testkit::Simulator;
 use modelpool_testkit::simulator::{Fault, FaultRule, ModelBehaviour};
@@ -70,9 +70,9 @@ pub fn able() -> Capabilities {
 }
 
 impl Bench {
-    /// These models, the first the cheapest.
+    /// These models, the first the cheapest. They are asked again after next to no pause.
     pub async fn new(aliases: &[&str]) -> Bench {
-        Bench::with(aliases, ModelPool::builder()).await
+        Bench::with(aliases, ModelPool::builder().retry(short_pauses())).await
     }
 
     pub async fn with(aliases: &[&str], builder: ModelPoolBuilder) -> Bench {
@@ -156,6 +156,22 @@ pub struct Streamed {
     pub alias: String,
     pub text: String,
     pub end: Result<(), Error>,
+}
+
+/// The policy by default, for time that is real.
+pub fn short_pauses() -> RetryPolicy {
+    RetryPolicy {
+        backoff_first: Duration::from_millis(1),
+        ..RetryPolicy::default()
+    }
+}
+
+/// No model is asked twice.
+pub fn no_retries() -> RetryPolicy {
+    RetryPolicy {
+        same_model: 0,
+        ..RetryPolicy::default()
+    }
 }
 
 pub fn hello() -> ChatRequest {
