@@ -14,6 +14,7 @@
 //! A model that may not be called yet (see [`crate::gate`]) is passed over. If nobody else is left the
 //! walk waits for it, within the policy's limit or the deadline the caller set.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use modelpool_core::live::Waiting;
@@ -58,7 +59,8 @@ pub(crate) struct Walk {
     waiting_since: Option<Instant>,
     /// A model was left out for what it would cost.
     too_dear: bool,
-    random: fastrand::Rng,
+    /// Made when the first pause is: most requests need none.
+    random: Option<fastrand::Rng>,
 }
 
 /// What became of one model so far.
@@ -89,7 +91,6 @@ impl Walk {
     ) -> Self {
         let outer = outer_timeouts(&plan);
         let total = crate::limits::total(outer);
-        let random = fastrand::Rng::with_seed(plan.seed());
         // Vectors of another model live in another space: nobody could compare them.
         let excluded = match (call.facts.operation, plan.first()) {
             (Operation::Embeddings, Some(only)) => all_but(&plan, only),
@@ -110,7 +111,7 @@ impl Walk {
             errors: Vec::new(),
             waiting_since: None,
             too_dear: false,
-            random,
+            random: None,
         }
     }
 
@@ -166,7 +167,7 @@ impl Walk {
         {
             return Ok(Step::Call(index, grant));
         }
-        if let Some((index, at)) = self.again.take_if(|(_, at)| *at < self.deadline) {
+        if let Some((index, at)) = self.again.take() {
             if at > now {
                 self.again = Some((index, at));
                 return Ok(Step::WaitUntil(at));
@@ -349,7 +350,6 @@ impl Walk {
             return Err(error);
         }
         let policy = self.pool.inner.retry;
-        let pause = |random: &mut fastrand::Rng, failures| policy.backoff(failures, random.f64());
         let calls = self
             .tried
             .iter()
@@ -358,14 +358,20 @@ impl Walk {
         let may_again = calls <= policy.same_model;
         match error.kind() {
             ErrorKind::Server | ErrorKind::Connect if may_again => {
-                self.again = Some((index, now + pause(&mut self.random, calls)));
+                let at = now + policy.backoff(calls, self.random_share());
+                if at < self.deadline {
+                    self.again = Some((index, at));
+                } else {
+                    // There is no time for the pause, and perhaps for another model.
+                    self.excluded.insert(index);
+                }
             }
             // The clock of its group holds it.
             ErrorKind::RateLimited { .. } if may_again => {}
             ErrorKind::Overloaded { .. } | ErrorKind::StreamLost | ErrorKind::Protocol if may_again => {
                 let wait = error
                     .retry_after()
-                    .unwrap_or_else(|| pause(&mut self.random, calls));
+                    .unwrap_or_else(|| policy.backoff(calls, self.random_share()));
                 if let Some(tried) = self.tried.iter_mut().find(|tried| tried.index == index) {
                     tried.not_before = Some(now + wait);
                 }
@@ -375,6 +381,17 @@ impl Walk {
         }
         self.errors.push(error);
         Ok(())
+    }
+
+    /// A random number in 0..1. It is made from the request's id, so that those that failed together do not come
+    /// back together.
+    fn random_share(&mut self) -> f64 {
+        let random = self.random.get_or_insert_with(|| {
+            let mut hasher = DefaultHasher::new();
+            (self.plan.seed(), &self.call.request_id).hash(&mut hasher);
+            fastrand::Rng::with_seed(hasher.finish())
+        });
+        random.f64()
     }
 
     /// The model does not go on from a part of an answer: if it is asked again, then for all of it.
