@@ -10,6 +10,8 @@
 //! | `GET /v1/models`, `/v1/models/{id}` | what a caller may name |
 //! | `POST /v1/route` | where a chat body would go, and why, without calling anyone |
 //! | `GET /health/live`, `/health/ready` | for load balancers; no key |
+//! | `GET /metrics` | for Prometheus; no key |
+//! | `GET /admin/v1/…` | statistics, breakers, traces of requests; behind the admin key |
 //!
 //! One file per subject: `server` accepts connections and stops gracefully, `access` knows the
 //! callers, `calls` makes calls, `streaming` writes streams, `failure` is the one place where
@@ -17,10 +19,12 @@
 
 mod access;
 mod access_log;
+mod admin;
 mod calls;
 mod failure;
 mod health;
 mod listing;
+mod metrics;
 mod request_body;
 mod request_head;
 mod routes;
@@ -31,7 +35,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use admin::AdminKey;
+use metrics::Answered;
 use modelpool::{ModelPool, Scope};
+use secrecy::SecretString;
 
 pub use access::{Access, CallerKey};
 pub use access_log::AccessLog;
@@ -43,7 +50,20 @@ pub struct Gateway {
     pool: ModelPool,
     access: Access,
     limits: GatewayLimits,
+    admin_key: Option<AdminKey>,
+    answered: Answered,
     stopping: AtomicBool,
+}
+
+/// How a gateway serves.
+#[derive(Debug, Default)]
+pub struct GatewayOptions {
+    /// The callers; everyone where there are none.
+    pub access: Access,
+    /// Limits of the gateway itself.
+    pub limits: GatewayLimits,
+    /// What opens the admin paths. Without it they are shut.
+    pub admin_key: Option<SecretString>,
 }
 
 /// Limits of the gateway itself.
@@ -70,11 +90,13 @@ impl Default for GatewayLimits {
 impl Gateway {
     /// A gateway in front of a pool.
     #[must_use]
-    pub fn new(pool: ModelPool, access: Access, limits: GatewayLimits) -> Arc<Self> {
+    pub fn new(pool: ModelPool, options: GatewayOptions) -> Arc<Self> {
         Arc::new(Self {
             pool,
-            access,
-            limits,
+            access: options.access,
+            limits: options.limits,
+            admin_key: options.admin_key.as_ref().map(AdminKey::new),
+            answered: Answered::default(),
             stopping: AtomicBool::new(false),
         })
     }

@@ -19,9 +19,10 @@ use modelpool::Operation;
 use modelpool::parts::core::BoxFuture;
 
 use crate::failure::Failure;
+use crate::metrics::Asked;
 use crate::request_body;
 use crate::request_head::request_id;
-use crate::{Gateway, access_log, calls, health, listing};
+use crate::{Gateway, access_log, admin, calls, health, listing, metrics};
 
 /// Paths of calls, all of them POST.
 const CALLS: [(&str, Operation); 3] = [
@@ -53,13 +54,24 @@ impl Service<Request<Incoming>> for Routes {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let is_call = |(path, _): &&(&str, Operation)| *path == request.uri().path();
+        let gateway = Arc::clone(&self.gateway);
         match CALLS.iter().find(is_call) {
             Some((_, operation)) if request.method() == Method::POST => {
-                let gateway = Arc::clone(&self.gateway);
                 let request = request.map(Body::new);
-                Box::pin(async move { Ok(calls::call(gateway, request, *operation).await) })
+                Box::pin(async move {
+                    let response = calls::call(Arc::clone(&gateway), request, *operation).await;
+                    gateway.answered.count(Asked::Call, response.status());
+                    Ok(response)
+                })
             }
-            _ => Box::pin(self.router.call(request)),
+            _ => {
+                let answer = self.router.call(request);
+                Box::pin(async move {
+                    let response = answer.await?;
+                    gateway.answered.count(Asked::Other, response.status());
+                    Ok(response)
+                })
+            }
         }
     }
 }
@@ -71,12 +83,13 @@ fn router(gateway: Arc<Gateway>) -> Router {
             let call = move |State(gateway), request| calls::call(gateway, request, operation);
             router.route(path, post(call))
         });
-    calls
+    admin::routes(calls)
         .route("/v1/models", get(listing::list))
         .route("/v1/models/{*name}", get(listing::get))
         .route("/v1/route", post(calls::route))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .with_state(gateway)

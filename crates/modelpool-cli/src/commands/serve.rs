@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use modelpool::ModelPool;
 use modelpool::config::FileConfig;
-use modelpool_gateway::{Access, AccessLog, CallerKey, Gateway, GatewayLimits, Server};
+use modelpool_gateway::{Access, AccessLog, CallerKey, Gateway, GatewayLimits, GatewayOptions, Server};
 use serde_json::json;
 
 use crate::arguments::ServeArguments;
@@ -65,8 +65,14 @@ fn gateway(config: &FileConfig, pool: ModelPool) -> Result<Arc<Gateway>, Failure
     let limits = GatewayLimits {
         max_body_bytes: config.max_body_bytes,
         shutdown: config.shutdown,
+        keepalive: config.keepalive,
     };
-    Ok(Gateway::new(pool, Access::new(keys), limits))
+    let options = GatewayOptions {
+        access: Access::new(keys),
+        limits,
+        admin_key: config.admin_key.clone(),
+    };
+    Ok(Gateway::new(pool, options))
 }
 
 fn announce(server: &Server, models: usize, output: Output) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use modelpool::config::{self, Format};
 use modelpool::{Environment, ModelPool, PoolChecks, ProviderRegistry};
-use modelpool_gateway::{Access, Gateway, GatewayLimits, Server};
+use modelpool_gateway::{Gateway, GatewayOptions, Server};
 use modelpool_testkit::simulator::{Fault, FaultRule, ModelBehaviour, Simulator};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -63,7 +63,7 @@ impl Stage {
             );
             upstreams.push((alias, simulator));
         }
-        let gateway = Gateway::new(pool(&configuration)?, Access::default(), GatewayLimits::default());
+        let gateway = Gateway::new(pool(&configuration)?, GatewayOptions::default());
         let server = Server::bind(gateway, listen).await;
         let server = server.map_err(|error| Failure::failed(error.to_string()))?;
         let base_url = format!("http://{}/v1", server.address());

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use modelpool::{Capabilities, Flag, ModelConfig, ModelPool, ModelPoolBuilder, Requirements};
-use modelpool_gateway::{Access, AccessLog, CallerKey, Gateway, GatewayLimits, Server};
+use modelpool_gateway::{Access, AccessLog, CallerKey, Gateway, GatewayLimits, GatewayOptions, Server};
 use modelpool_testkit::Simulator;
 use modelpool_testkit::simulator::{Fault, FaultRule, ModelBehaviour, SimulatorOptions};
 use secrecy::SecretString;
@@ -43,6 +43,7 @@ pub struct Plan {
     pub builder: ModelPoolBuilder,
     pub keys: Vec<CallerKey>,
     pub limits: GatewayLimits,
+    pub admin_key: Option<&'static str>,
 }
 
 impl Default for Plan {
@@ -52,6 +53,7 @@ impl Default for Plan {
             builder: ModelPool::builder(),
             keys: Vec::new(),
             limits: GatewayLimits::default(),
+            admin_key: None,
         }
     }
 }
@@ -96,7 +98,12 @@ impl House {
             .api_key(UPSTREAM_KEY)
             .start();
         let pool = plan.builder.sink(Arc::new(AccessLog)).build();
-        let gateway = Gateway::new(pool.clone(), Access::new(plan.keys), plan.limits);
+        let options = GatewayOptions {
+            access: Access::new(plan.keys),
+            limits: plan.limits,
+            admin_key: plan.admin_key.map(SecretString::from),
+        };
+        let gateway = Gateway::new(pool.clone(), options);
         let server = Server::bind(gateway, SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .unwrap();
