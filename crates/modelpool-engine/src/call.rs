@@ -7,6 +7,7 @@ use modelpool_core::{Error, ErrorKind, Operation, RequestFacts, Requirements};
 use modelpool_providers::openai_chat::read::{ReadRequest, read};
 use serde_json::{Map, Value, json};
 
+use crate::caller_limits::CallerLimits;
 use crate::options::RequestOptions;
 
 /// What the caller's key allows.
@@ -18,6 +19,8 @@ pub struct Scope {
     pub models: Option<Arc<[Arc<str>]>>,
     /// What every model it is given must meet.
     pub requirements: Requirements,
+    /// How much it may use; `None` is as much as it likes.
+    pub limits: Option<Arc<CallerLimits>>,
 }
 
 /// One request, as a face hands it to the pool.

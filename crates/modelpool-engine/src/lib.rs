@@ -15,6 +15,7 @@
 pub mod answer;
 mod attempt;
 pub mod call;
+mod caller_limits;
 mod continuing;
 mod gate;
 pub mod health;
@@ -35,6 +36,7 @@ mod walk;
 
 pub use answer::{Answer, AnswerBody, AnswerStream, StreamSummary, WholeAnswer};
 pub use call::{Call, ChatRequest, Scope};
+pub use caller_limits::CallerLimits;
 pub use health::HealthCheck;
 pub use options::RequestOptions;
 pub use policy::{Hedging, OnLoss, RetryPolicy};

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use crate::caller_limits::Admitted;
 use crate::gate::Grant;
 
 /// How one call ended.
@@ -156,6 +157,7 @@ pub(crate) struct Settling {
     began: Instant,
     begun: u32,
     under_way: SmallVec<[UnderWay; 1]>,
+    admitted: Option<Admitted>,
     settlement: Option<Settlement>,
 }
 
@@ -166,8 +168,14 @@ impl Settling {
             began: Instant::now(),
             begun: 0,
             under_way: SmallVec::new(),
+            admitted: None,
             settlement: Some(settlement),
         }
+    }
+
+    /// The caller's limits let the request in.
+    pub(crate) fn admitted(&mut self, admitted: Admitted) {
+        self.admitted = Some(admitted);
     }
 
     /// A call begins.
@@ -323,6 +331,13 @@ impl Settling {
         let Some(mut settlement) = self.settlement.take() else {
             return;
         };
+        if let Some(admitted) = self.admitted.take() {
+            let used = settlement.outcomes.iter().filter_map(|outcome| outcome.usage);
+            admitted.settle(
+                used.map(|usage| usage.total_tokens()).sum(),
+                Instant::now().into_std(),
+            );
+        }
         settlement.total = self.began.elapsed();
         settlement.ending = ending;
         for sink in self.sinks.iter() {

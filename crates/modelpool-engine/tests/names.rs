@@ -45,7 +45,7 @@ fn scope(models: &[&str]) -> Scope {
     Scope {
         caller: Some("team".into()),
         models: Some(models.iter().map(|name| Arc::from(*name)).collect()),
-        requirements: Requirements::new(),
+        ..Scope::default()
     }
 }
 

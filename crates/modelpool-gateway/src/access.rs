@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use modelpool::config::FileKey;
-use modelpool::{BuildError, ModelPool, Requirements, Resolved, Scope};
+use modelpool::{BuildError, CallerLimits, ModelPool, Requirements, Resolved, Scope};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -23,9 +25,26 @@ pub struct CallerKey {
     pub models: Option<Vec<String>>,
     /// What every model must meet that is given to this caller.
     pub requirements: Requirements,
+    /// Requests in any minute; `None` for any number.
+    pub requests_per_minute: Option<NonZeroU64>,
+    /// Tokens in any minute, input and output; `None` for any number.
+    pub tokens_per_minute: Option<NonZeroU64>,
 }
 
 impl CallerKey {
+    /// A caller that may name every model and use as much as it likes.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: SecretString) -> Self {
+        Self {
+            name: name.into(),
+            key,
+            models: None,
+            requirements: Requirements::new(),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+        }
+    }
+
     /// The caller that a key of a configuration stands for.
     ///
     /// # Errors
@@ -36,6 +55,8 @@ impl CallerKey {
             key: key.key.clone(),
             models: key.models.clone(),
             requirements: key.required()?,
+            requests_per_minute: key.requests_per_minute,
+            tokens_per_minute: key.tokens_per_minute,
         })
     }
 }
@@ -66,12 +87,14 @@ impl Access {
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = CallerKey>) -> Self {
         let scope = |key: CallerKey| {
+            let limits = CallerLimits::per_minute(key.requests_per_minute, key.tokens_per_minute);
             let scope = Scope {
                 caller: Some(key.name.into()),
                 models: key
                     .models
                     .map(|names| names.into_iter().map(Into::into).collect()),
                 requirements: key.requirements,
+                limits: Some(Arc::new(limits)),
             };
             (digest(key.key.expose_secret()), scope)
         };
@@ -140,12 +163,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_in_both_headers() {
-        let access = Access::new([CallerKey {
-            name: "team".into(),
-            key: SecretString::from("secret-key"),
-            models: None,
-            requirements: Requirements::new(),
-        }]);
+        let access = Access::new([CallerKey::new("team", SecretString::from("secret-key"))]);
         let admitted = |headers: &HeaderMap| {
             access
                 .admit(headers)

@@ -4,15 +4,19 @@
 //! exceptions: <https://platform.openai.com/docs/guides/error-codes>.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use modelpool::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::access::Refusal;
+
+/// The same wait as `Retry-After` says, in milliseconds: what OpenAI's SDKs look at first.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// An error on its way to the caller.
 #[derive(Clone, Debug)]
@@ -31,7 +35,7 @@ pub(crate) struct Failure {
 struct CallFailure {
     /// What a program may want to look at, beside OpenAI's four members.
     details: Option<(&'static str, Value)>,
-    retry_after_seconds: Option<u64>,
+    retry_after: Option<Duration>,
     alias: Option<String>,
     attempts: u32,
     upstream_request_id: Option<String>,
@@ -104,9 +108,7 @@ impl Failure {
         };
         failure.call = Some(Box::new(CallFailure {
             details,
-            retry_after_seconds: error
-                .retry_after()
-                .map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            retry_after: error.retry_after(),
             alias: error.alias().map(str::to_owned),
             attempts: error.attempts(),
             upstream_request_id: error.upstream_request_id().map(str::to_owned),
@@ -148,8 +150,11 @@ impl Failure {
             set("x-modelpool-model", alias);
         }
         set("x-modelpool-attempts", &call.attempts.to_string());
-        if let Some(seconds) = call.retry_after_seconds {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(wait) = call.retry_after {
+            // Rounded up, or whoever waits exactly so long comes too early.
+            let milliseconds = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+            headers.insert(RETRY_AFTER, HeaderValue::from(milliseconds.div_ceil(1000)));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds));
         }
         response
     }
@@ -165,7 +170,6 @@ fn client_status(status: Option<u16>) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn statuses_and_codes() {
@@ -213,11 +217,12 @@ mod tests {
     #[test]
     fn waiting_time_is_rounded_up() {
         let kind = ErrorKind::RateLimited {
-            retry_after: Some(Duration::from_millis(1200)),
+            retry_after: Some(Duration::from_micros(1_200_500)),
         };
         let response =
             Failure::from_error(&Error::new(kind, "x").at(&"a".into())).into_response(&"id".into());
         assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["retry-after-ms"], "1201");
         assert_eq!(response.headers()["x-modelpool-model"], "a");
         assert_eq!(response.headers()["x-modelpool-request-id"], "id");
     }

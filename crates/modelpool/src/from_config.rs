@@ -47,7 +47,10 @@ pub fn pool_from_config(config: &FileConfig, builder: ModelPoolBuilder) -> Resul
         .selector(Arc::clone(&selector))
         .timeouts(config.timeouts)
         .infer_words(config.infer_words)
-        .max_models(u32::try_from(config.retry.max_models).unwrap_or(u32::MAX))
+        .retry(config.retry)
+        .breakers(config.breaker)
+        .hedging(config.hedging)
+        .on_loss(config.on_loss)
         .build();
     let models = config
         .models
@@ -133,6 +136,8 @@ fn model_config(model: &FileModel) -> Result<ModelConfig, BuildError> {
         .map(|alias| alias.as_str().into())
         .collect();
     entry.timeouts = model.timeouts;
+    entry.limits = model.limits;
+    entry.quota_group = model.quota_group.as_deref().map(Into::into);
     if let Some(located) = &model.capabilities {
         entry.capabilities = Capabilities::from_json(&located.value).map_err(|mistakes| {
             let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

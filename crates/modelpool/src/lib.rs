@@ -46,9 +46,9 @@ pub use modelpool_core::{
     SystemClock, TimeoutKind, Timeouts, Transport, UnixMillis, Usage, VendorError, Verdict, WholeReply,
 };
 pub use modelpool_engine::{
-    Answer, AnswerBody, AnswerStream, Call, ChatAnswer, ChatRequest, Ending, Hedging, ModelPool,
-    ModelPoolBuilder, OnLoss, Outcome, Purpose, RequestOptions, RetryPolicy, Scope, SelectError, Settlement,
-    SettlementSink, StreamSummary, WholeAnswer, selectors,
+    Answer, AnswerBody, AnswerStream, Call, CallerLimits, ChatAnswer, ChatRequest, Ending, Hedging,
+    ModelPool, ModelPoolBuilder, OnLoss, Outcome, Purpose, RequestOptions, RetryPolicy, Scope, SelectError,
+    Settlement, SettlementSink, StreamSummary, WholeAnswer, selectors,
 };
 pub use modelpool_providers::{
     Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, vendors,

@@ -46,7 +46,7 @@ const YAML: &str = "\
 listen: 0.0.0.0:8080
 default: fsat
 brekers: {}
-breaker: {}
+experiments: {}
 infer_words: no
 models:
   - alias: fast
@@ -62,7 +62,7 @@ models:
 pools:
   fast: {models: [vision]}
 retry: {max_models: 33}
-streaming: {on_loss: continue}
+streaming: {on_loss: continued}
 ";
 
 #[test]
@@ -72,11 +72,11 @@ fn all_mistakes_of_a_yaml_file_at_once() {
         &[
             "m:1:9: listen: without `keys` anyone who reaches this address could spend your money, list the callers under `keys`, or listen on 127.0.0.1:8080",
             "m:2:10: default: no model has the alias `fsat`, did you mean `fast`? aliases: fast, 图片",
-            "m:3:1: brekers: unknown key, accepted: listen, default, selector, infer_words, models, pools, timeouts, retry, streaming, state, keys, catalog, max_body_bytes, shutdown_ms",
-            "m:4:1: breaker: not available in this version, remove the key",
+            "m:3:1: brekers: unknown key, did you mean `breaker`? accepted: listen, default, selector, infer_words, models, pools, timeouts, retry, breaker, hedging, streaming, state, keys, admin_key, catalog, max_body_bytes, shutdown_ms",
+            "m:4:1: experiments: not available in this version, remove the key",
             "m:5:14: infer_words: expected true or false, got the string \"no\", write false, `no` and `off` are plain words",
             "m:7:5: models[0]: missing the key `provider`",
-            "m:8:5: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog",
+            "m:8:5: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group",
             "m:10:14: models[0].api_key: the variable MISSING is not set, set it in the environment, or give a default as ${MISSING:-…}",
             "m:11:13: models[1].alias: `fast` is already the name at models[0].alias",
             "m:11:44: models[1].model_name: expected a string, got the number 4, put it in quotes",
@@ -86,7 +86,7 @@ fn all_mistakes_of_a_yaml_file_at_once() {
             "m:18:3: pools.fast: `fast` is already the name at models[0].alias",
             "m:18:19: pools.fast.models[0]: no model has the alias `vision`, aliases: fast, 图片",
             "m:19:21: retry.max_models: expected a whole number from 1 to 32, got 33",
-            "m:20:22: streaming.on_loss: `continue` is not available in this version, write `error`",
+            "m:20:22: streaming.on_loss: expected `continue` or `error` or `buffer`, got the string \"continued\", did you mean `continue`?",
         ],
     );
 }
@@ -96,7 +96,7 @@ fn all_mistakes_of_a_toml_file_at_once() {
     let source = "\
 listen = \"0.0.0.0:8080\"
 default = \"fsat\"
-breaker = {}
+experiments = {}
 infer_words = \"no\"
 retry.max_models = 33
 
@@ -132,7 +132,7 @@ models = [\"vision\"]
         [
             "1:10 listen without `keys` anyone who re",
             "2:11 default no model has the alias `fsat",
-            "3:1 breaker not available in this versio",
+            "3:1 experiments not available in this versio",
             "4:15 infer_words expected true or false, got ",
             "5:20 retry.max_models expected a whole number from",
             "7:1 models[0] missing the key `provider`",
@@ -155,7 +155,7 @@ fn all_mistakes_of_a_json_file_at_once() {
 {
   \"listen\": \"0.0.0.0:8080\",
   \"default\": \"fsat\",
-  \"breaker\": {},
+  \"experiments\": {},
   \"infer_words\": \"no\",
   \"models\": [
     {\"alias\": \"图\", \"provder\": \"openai\", \"model_name\": \"m\"},
@@ -180,7 +180,7 @@ fn all_mistakes_of_a_json_file_at_once() {
         [
             "2:13 listen without `keys` anyone who re",
             "3:14 default no model has the alias `fsat",
-            "4:3 breaker not available in this versio",
+            "4:3 experiments not available in this versio",
             "5:18 infer_words expected true or false, got ",
             "7:5 models[0] missing the key `provider`",
             "7:20 models[0].provder unknown key",
@@ -260,6 +260,134 @@ fn numbers_have_ranges() {
 }
 
 #[test]
+fn seconds_may_be_fractions_and_have_a_range() {
+    let range = "expected a number of seconds from 0.001 to 86400";
+    for (number, got) in [
+        ("0", "0"),
+        ("-0.5", "-0.5"),
+        ("0.0001", "0.0001"),
+        ("86400.5", "86400.5"),
+        (".inf", ".inf"),
+        (".nan", ".nan"),
+        ("1e400", "1e400"),
+    ] {
+        assert_mistake(
+            &format!("breaker: {{window_s: {number}}}"),
+            &format!("m:1:21: breaker.window_s: {range}, got {got}"),
+        );
+    }
+    assert_mistake(
+        "breaker: {window_s: \"0.5\"}",
+        "m:1:21: breaker.window_s: expected a number of seconds, got the string \"0.5\", write 0.5 without quotes",
+    );
+    assert_mistake(
+        "breaker: {window_s: ${WORD}}",
+        "m:1:21: breaker.window_s: expected a number of seconds, got a string from a variable, a variable always gives a string, write the value itself",
+    );
+}
+
+#[test]
+fn what_grows_begins_below_its_end() {
+    let open = "expected a number of seconds, or a list of two, the first and the longest";
+    let backoff = "expected a list of two, the first and the longest";
+    for (keys, expected) in [
+        (
+            "breaker: {open_s: [15, 1]}",
+            "m:1:20: breaker.open_s[0]: the first, 15, is above the longest, 1".to_owned(),
+        ),
+        (
+            "retry: {backoff_ms: [4000, 250]}",
+            "m:1:22: retry.backoff_ms[0]: the first, 4000, is above the longest, 250".to_owned(),
+        ),
+        (
+            "breaker: {open_s: [1, 2, 3]}",
+            format!("m:1:19: breaker.open_s: {open}, got a list of 3"),
+        ),
+        (
+            "breaker: {open_s: []}",
+            format!("m:1:19: breaker.open_s: {open}, got a list of 0"),
+        ),
+        (
+            "breaker: {open_s: \"1\"}",
+            format!("m:1:19: breaker.open_s: {open}, got the string \"1\", write 1 without quotes"),
+        ),
+        (
+            "breaker: {open_s: {first: 1}}",
+            format!("m:1:19: breaker.open_s: {open}, got a mapping"),
+        ),
+        (
+            "retry: {backoff_ms: 250}",
+            format!("m:1:21: retry.backoff_ms: {backoff}, got the number 250"),
+        ),
+        (
+            "breaker: {open_s: 0}",
+            "m:1:19: breaker.open_s: expected a number of seconds from 0.001 to 86400, got 0".to_owned(),
+        ),
+        (
+            "breaker: {open_s: [0, -1]}",
+            "m:1:20: breaker.open_s[0]: expected a number of seconds from 0.001 to 86400, got 0\n\
+             m:1:23: breaker.open_s[1]: expected a number of seconds from 0.001 to 86400, got -1"
+                .to_owned(),
+        ),
+        (
+            "retry: {backoff_ms: [0.5, 9]}",
+            "m:1:22: retry.backoff_ms[0]: expected a whole number of milliseconds, got the number 0.5"
+                .to_owned(),
+        ),
+    ] {
+        assert_mistake(keys, &expected);
+    }
+}
+
+#[test]
+fn a_share_is_above_0_and_up_to_1() {
+    for share in ["0", "-0.1", "1.01", "5", ".nan"] {
+        assert_mistake(
+            &format!("hedging: {{max_share: {share}}}"),
+            &format!(
+                "m:1:22: hedging.max_share: expected a number above 0 and up to 1, got the number {share}"
+            ),
+        );
+    }
+    assert_mistake("hedging: {}", "m:1:10: hedging: missing the key `max_share`");
+}
+
+#[test]
+fn limits_are_whole_and_above_0() {
+    let count = "expected a whole number from 1 to 1000000000000";
+    assert_model_mistake(
+        "model_name: m\n  limits: {rpm: 0, max_concurrent: 0}",
+        &format!(
+            "m:5:17: models[0].limits.rpm: {count}, got 0\n\
+             m:5:36: models[0].limits.max_concurrent: expected a whole number from 1 to 1000000, got 0"
+        ),
+    );
+    assert_mistake(
+        "keys: [{name: a, key: b, rpm: 0, tpm: 1.5}]",
+        &format!(
+            "m:1:31: keys[0].rpm: {count}, got 0\n\
+             m:1:39: keys[0].tpm: expected a whole number, got the number 1.5"
+        ),
+    );
+    assert_mistake(
+        "streaming: {keepalive_ms: 0}",
+        "m:1:27: streaming.keepalive_ms: expected a whole number of milliseconds from 10 to 86400000, got 0",
+    );
+}
+
+#[test]
+fn no_caller_has_the_key_of_the_administration() {
+    assert_mistake(
+        "admin_key: secret-literal\nkeys: [{name: a, key: secret-literal}]",
+        "m:2:23: keys[0].key: the same key as admin_key, give each caller its own",
+    );
+    assert_mistake(
+        "admin_key: \"secret literal\"",
+        "m:1:12: admin_key: the key holds a space, a line break or another character no key has",
+    );
+}
+
+#[test]
 fn limits_on_time_fit_into_the_total() {
     assert_mistake(
         "timeouts: {first_token_ms: 5000, total_ms: 3000}",
@@ -278,18 +406,10 @@ fn limits_on_time_fit_into_the_total() {
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
     for keys in [
-        "breaker: {failures: 5}",
-        "admin_key: sk-literal",
         "experiments: []",
-        "retry: {same_model: 1}",
-        "retry: {backoff_ms: [250, 4000]}",
-        "streaming: {keepalive_ms: 1}",
         "state: {path: x}",
         "state: {shared: x}",
         "keys: [{name: a, key: b, budget: {}}]",
-        "keys: [{name: a, key: b, rpm: 1}]",
-        "keys: [{name: a, key: b, tpm: 1}]",
-        "streaming: {on_loss: buffer}",
         "state: {store: sqlite}",
         "catalog: true",
     ] {
@@ -299,11 +419,9 @@ fn keys_of_later_versions_are_refused_by_name() {
         let message = &problems.as_slice()[0].message;
         assert!(message.ends_with("not available in this version"), "{problems}");
     }
-    for keys in ["limits: {rpm: 5}", "quota_group: x", "catalog: true"] {
-        let source = format!("models: [{{alias: a, provider: p, model_name: m, {keys}}}]");
-        let problems = problems(&source, Format::Yaml).to_string();
-        assert!(problems.contains("not available in this version"), "{problems}");
-    }
+    let source = "models: [{alias: a, provider: p, model_name: m, catalog: true}]";
+    let problems = problems(source, Format::Yaml).to_string();
+    assert!(problems.contains("not available in this version"), "{problems}");
 }
 
 #[test]
@@ -669,7 +787,7 @@ fn the_source_is_shown_with_a_caret() {
 m:2:3: models[0]: missing the key `provider`
 2 | - {alias: 图, api_key: [redacted], provder: openai, model_name: m}
   |   ^
-m:2:31: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog
+m:2:31: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group
 2 | - {alias: 图, api_key: [redacted], provder: [redacted], model_name: m}
   |                                   ^
 "

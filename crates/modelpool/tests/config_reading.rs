@@ -1,8 +1,12 @@
 //! A right file becomes the structs it says, whatever its format.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use modelpool::config::{self, FileConfig, Format, Located, NoChecks, OnLoss, Store, Timeouts};
+use modelpool::config::{
+    self, BreakerSettings, FileConfig, Format, Hedging, Located, ModelLimits, NoChecks, OnLoss, RetryPolicy,
+    Store, Timeouts,
+};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -45,18 +49,23 @@ models:
     capabilities: {supports_vision: true, cost_per_1k_tokens: 0.015, custom: {big: 9007199254740993}}
     extra: {headers: {X-Team: "a: ${TEAM_A_KEY}"}, body: {stop: ["$${END}"], n: 1.0}}
     timeouts: {connect_ms: 1000}
+    limits: {rpm: 500, tpm: 200000, max_concurrent: 40}
+    quota_group: house
     catalog: false
   - {alias: "groq/*", provider: groq, api_key: ${GROQ_API_KEY}}   # as the documentation writes it
 pools:
   support: {models: [fast, vision], selector: cost, requirements: {supports_tools: true}}
   ordered: {models: [vision, fast], prefer: {supports_vision: true}, infer_words: true, timeouts: {total_ms: 60000}}
 timeouts: {connect_ms: 3000, first_token_ms: 60000, response_ms: 300000, idle_ms: 30000, total_ms: 600000}
-retry: {max_models: 2}
-streaming: {on_loss: error}
+retry: {max_models: 2, same_model: 0, backoff_ms: [100, 100], max_wait_ms: 0}
+breaker: {failures: 3, window_s: 0.5, open_s: [0.2, 1]}
+hedging: {max_share: 0.05}
+streaming: {on_loss: error, keepalive_ms: 10}
 state: {store: memory}
 keys:
-  - {name: team-a, key: ${TEAM_A_KEY}, models: [fast, support, groq/llama], requirements: {supports_json_mode: true}}
+  - {name: team-a, key: ${TEAM_A_KEY}, models: [fast, support, groq/llama], requirements: {supports_json_mode: true}, rpm: 100, tpm: 5000}
   - {name: team-b, key: literal}
+admin_key: ${OPENAI_API_KEY}-admin
 catalog: false
 max_body_bytes: 0x100000
 shutdown_ms: 0
@@ -66,8 +75,11 @@ const TOML: &str = r#"
 listen = "0.0.0.0:9000"
 default = "fast"
 selector = {kind = "weighted", weights = {fast = 9, vision = 1}}
-retry.max_models = 2
-streaming.on_loss = "error"
+retry = {max_models = 2, same_model = 0, backoff_ms = [100, 100], max_wait_ms = 0}
+breaker = {failures = 3, window_s = 0.5, open_s = [0.2, 1]}
+hedging.max_share = 0.05
+streaming = {on_loss = "error", keepalive_ms = 10}
+admin_key = "${OPENAI_API_KEY}-admin"
 state.store = "memory"
 catalog = false
 max_body_bytes = 0x10_0000
@@ -95,6 +107,8 @@ base_url = "${BASE:-http://127.0.0.1:8000}/v1"
 extra.headers.X-Team = "a: ${TEAM_A_KEY}"
 extra.body = {stop = ["$${END}"], n = 1.0}
 timeouts.connect_ms = 1000
+limits = {rpm = 500, tpm = 200_000, max_concurrent = 40}
+quota_group = "house"
 catalog = false
 
 [models.capabilities]
@@ -123,6 +137,8 @@ name = "team-a"
 key = "${TEAM_A_KEY}"
 models = ["fast", "support", "groq/llama"]
 requirements.supports_json_mode = true
+rpm = 100
+tpm = 5000
 
 [[keys]]
 name = "team-b"
@@ -143,7 +159,8 @@ fn json_source() -> String {
                               "custom": {"big": 9_007_199_254_740_993_u64}},
              "extra": {"headers": {"X-Team": "a: ${TEAM_A_KEY}"},
                        "body": {"stop": ["$${END}"], "n": 1.0}},
-             "timeouts": {"connect_ms": 1000}, "catalog": false},
+             "timeouts": {"connect_ms": 1000}, "quota_group": "house",
+             "limits": {"rpm": 500, "tpm": 200_000, "max_concurrent": 40}, "catalog": false},
             {"alias": "groq/*", "provider": "groq", "api_key": "${GROQ_API_KEY}"},
         ],
         "pools": {
@@ -154,12 +171,15 @@ fn json_source() -> String {
         },
         "timeouts": {"connect_ms": 3000, "first_token_ms": 60000, "response_ms": 300_000,
                      "idle_ms": 30000, "total_ms": 600_000},
-        "retry": {"max_models": 2},
-        "streaming": {"on_loss": "error"},
+        "retry": {"max_models": 2, "same_model": 0, "backoff_ms": [100, 100], "max_wait_ms": 0},
+        "breaker": {"failures": 3, "window_s": 0.5, "open_s": [0.2, 1]},
+        "hedging": {"max_share": 0.05},
+        "streaming": {"on_loss": "error", "keepalive_ms": 10},
+        "admin_key": "${OPENAI_API_KEY}-admin",
         "state": {"store": "memory"},
         "keys": [
             {"name": "team-a", "key": "${TEAM_A_KEY}", "models": ["fast", "support", "groq/llama"],
-             "requirements": {"supports_json_mode": true}},
+             "requirements": {"supports_json_mode": true}, "rpm": 100, "tpm": 5000},
             {"name": "team-b", "key": "literal"},
         ],
         "catalog": false,
@@ -177,8 +197,27 @@ fn assert_is_the_example(config: &FileConfig) {
     assert_eq!(selector.path.to_string(), "selector");
     assert!(!config.infer_words);
     assert_eq!(config.timeouts.total, Some(Duration::from_secs(600)));
-    assert_eq!(config.retry.max_models, 2);
+    let pause = Duration::from_millis(100);
+    let retry = RetryPolicy {
+        max_models: 2,
+        same_model: 0,
+        backoff_first: pause,
+        backoff_cap: pause,
+        max_wait: Duration::ZERO,
+    };
+    assert_eq!(config.retry, retry);
+    let breaker = BreakerSettings {
+        failures: 3,
+        window: Duration::from_millis(500),
+        open_first: Duration::from_millis(200),
+        open_cap: Duration::from_secs(1),
+    };
+    assert_eq!(config.breaker, breaker);
+    assert_eq!(config.hedging, Some(Hedging { max_share: 0.05 }));
     assert_eq!((config.on_loss, config.store), (OnLoss::Error, Store::Memory));
+    assert_eq!(config.keepalive, Duration::from_millis(10));
+    let admin_key = config.admin_key.as_ref().map(ExposeSecret::expose_secret);
+    assert_eq!(admin_key, Some("sk-openai-admin"));
     assert_eq!(config.max_body_bytes, 1 << 20);
     assert_eq!(config.shutdown, Duration::ZERO);
 
@@ -212,6 +251,14 @@ fn assert_is_the_example(config: &FileConfig) {
     let body = &located(&vision.body).value;
     assert_eq!(body, &json!({"stop": ["${END}"], "n": 1.0}));
     assert_eq!(vision.timeouts.connect, Some(Duration::from_secs(1)));
+    let limits = ModelLimits {
+        requests_per_minute: NonZeroU64::new(500),
+        tokens_per_minute: NonZeroU64::new(200_000),
+        max_concurrent: NonZeroUsize::new(40),
+    };
+    assert_eq!((vision.limits, fast.limits), (limits, ModelLimits::default()));
+    assert_eq!(vision.quota_group.as_deref(), Some("house"));
+    assert_eq!(fast.quota_group, None);
     assert_eq!(vision.path.to_string(), "models[1]");
 
     assert_eq!((groq.alias.as_str(), &groq.model_name), ("groq/*", &None));
@@ -243,6 +290,9 @@ fn assert_is_the_example(config: &FileConfig) {
     let models = team_a.models.as_deref().expect("the key names models");
     assert_eq!(models, ["fast", "support", "groq/llama"]);
     assert!(team_a.requirements.is_some());
+    let limits = |key: &config::FileKey| (key.requests_per_minute, key.tokens_per_minute);
+    assert_eq!(limits(team_a), (NonZeroU64::new(100), NonZeroU64::new(5000)));
+    assert_eq!(limits(team_b), (None, None));
     assert_eq!(team_b.models, None);
 }
 
@@ -278,13 +328,50 @@ fn debug_shows_no_secret() {
 fn what_is_left_out_has_the_defaults() {
     let config = read("models: []", Format::Yaml);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.retry.max_models, 4);
+    assert_eq!(config.retry, RetryPolicy::default(), "the engine's own");
+    assert_eq!(config.breaker, BreakerSettings::default(), "the engine's own");
+    assert_eq!(config.hedging, None);
+    assert_eq!(config.keepalive, Duration::from_secs(15));
+    assert!(config.admin_key.is_none());
     assert_eq!(config.max_body_bytes, 33_554_432);
     assert_eq!(config.shutdown, Duration::from_secs(30));
-    assert_eq!((config.on_loss, config.store), (OnLoss::Error, Store::Memory));
+    assert_eq!((config.on_loss, config.store), (OnLoss::Continue, Store::Memory));
     assert_eq!(config.timeouts, Timeouts::default());
     assert!(!config.infer_words && config.selector.is_none() && config.default.is_none());
     assert!(config.models.is_empty() && config.pools.is_empty() && config.keys.is_empty());
+}
+
+#[test]
+fn a_breaker_that_does_not_grow_is_written_as_one_number() {
+    for (open_s, first_ms, cap_ms) in [
+        ("2", 2000, 2000),
+        ("0.25", 250, 250),
+        ("[1, 1.5]", 1000, 1500),
+        ("[0x1, 2e1]", 1000, 20_000),
+    ] {
+        let config = read(
+            &format!("models: []\nbreaker: {{open_s: {open_s}}}"),
+            Format::Yaml,
+        );
+        let found = [config.breaker.open_first, config.breaker.open_cap].map(|time| time.as_millis());
+        assert_eq!(found, [first_ms, cap_ms], "{open_s}");
+        assert_eq!(config.breaker.failures, 5, "the rest is left as it was");
+    }
+}
+
+#[test]
+fn words_for_a_stream_that_is_lost() {
+    for (word, expected) in [
+        ("continue", OnLoss::Continue),
+        ("error", OnLoss::Error),
+        ("buffer", OnLoss::Buffer),
+    ] {
+        let config = read(
+            &format!("models: []\nstreaming: {{on_loss: {word}}}"),
+            Format::Yaml,
+        );
+        assert_eq!(config.on_loss, expected);
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use modelpool::{Capabilities, Flag, ModelConfig, ModelPool, ModelPoolBuilder, Requirements};
+use modelpool::{Capabilities, Flag, ModelConfig, ModelPool, ModelPoolBuilder};
 use modelpool_gateway::{Access, AccessLog, CallerKey, Gateway, GatewayLimits, GatewayOptions, Server};
 use modelpool_testkit::Simulator;
 use modelpool_testkit::simulator::{Fault, FaultRule, ModelBehaviour, SimulatorOptions};
@@ -60,10 +60,8 @@ impl Default for Plan {
 
 pub fn caller(name: &str, key: &str, models: Option<&[&str]>) -> CallerKey {
     CallerKey {
-        name: name.to_owned(),
-        key: SecretString::from(key),
         models: models.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
-        requirements: Requirements::new(),
+        ..CallerKey::new(name, SecretString::from(key))
     }
 }
 

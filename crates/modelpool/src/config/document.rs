@@ -6,17 +6,20 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::fields::{Default, Field, Kind, Presence, Section, Unit};
+use super::fields::{Default, Field, Kind, MIN_SECONDS, Presence, Section, Unit};
 use super::tables;
 
 /// Every section, in the order of the reference page.
-static SECTIONS: [&Section; 9] = [
+static SECTIONS: [&Section; 12] = [
     &tables::FILE,
     &tables::MODEL,
+    &tables::LIMITS,
     &tables::EXTRA,
     &tables::POOL,
     &tables::TIMEOUTS,
     &tables::RETRY,
+    &tables::BREAKER,
+    &tables::HEDGING,
     &tables::STREAMING,
     &tables::STATE,
     &tables::KEY,
@@ -79,6 +82,16 @@ fn kind_schema(kind: &Kind) -> Map<String, Json> {
         Kind::Integer { min, max, .. } => {
             json!({"type": "integer", "minimum": min, "maximum": max})
         }
+        Kind::Seconds { max } => json!({"type": "number", "minimum": MIN_SECONDS, "maximum": max}),
+        Kind::Share => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        Kind::FirstAndCap { of, or_fixed } => {
+            let item = kind_schema(of);
+            let list = json!({"type": "array", "minItems": 2, "maxItems": 2, "items": item});
+            match or_fixed {
+                true => json!({"anyOf": [item, list]}),
+                false => list,
+            }
+        }
         Kind::Word(words) => {
             let available = words.iter().filter(|word| word.available);
             let words: Vec<_> = available.map(|word| word.word).collect();
@@ -102,6 +115,7 @@ fn default_json(default: Default) -> Json {
     match default {
         Default::Boolean(boolean) => boolean.into(),
         Default::Number(number) => number.into(),
+        Default::FirstAndCap(first, cap) => json!([first, cap]),
         Default::Text(text) => text.into(),
     }
 }
@@ -156,6 +170,7 @@ fn default_text(default: Default) -> String {
     match default {
         Default::Boolean(boolean) => boolean.to_string(),
         Default::Number(number) => number.to_string(),
+        Default::FirstAndCap(first, cap) => format!("[{first}, {cap}]"),
         Default::Text(text) => text.to_owned(),
     }
 }
@@ -173,6 +188,15 @@ fn kind_markdown(kind: &Kind) -> String {
                 Unit::Bytes => " bytes",
             };
             format!("{min} to {max}{unit}")
+        }
+        Kind::Seconds { max } => format!("{MIN_SECONDS} to {max} s"),
+        Kind::Share => "above 0, up to 1".to_owned(),
+        Kind::FirstAndCap { of, or_fixed } => {
+            let of = kind_markdown(of);
+            match or_fixed {
+                true => format!("{of}, or a list of two: first, longest"),
+                false => format!("list of two, {of}: first, longest"),
+            }
         }
         Kind::Word(words) => {
             let shown = words.iter().map(|word| {

@@ -3,6 +3,9 @@
 //! The walker, the accessors, the JSON Schema and the reference page all read these and nothing
 //! else, so what is accepted and what is documented cannot drift apart.
 
+/// The shortest time that is given in seconds: a millisecond.
+pub(super) const MIN_SECONDS: f64 = 0.001;
+
 /// A mapping with fixed keys.
 #[derive(Debug)]
 pub(super) struct Section {
@@ -36,6 +39,8 @@ pub(super) enum Presence {
 pub(super) enum Default {
     Boolean(bool),
     Number(u64),
+    /// Of a [`Kind::FirstAndCap`].
+    FirstAndCap(u64, u64),
     Text(&'static str),
 }
 
@@ -53,6 +58,18 @@ pub(super) enum Kind {
         min: u64,
         max: u64,
         unit: Unit,
+    },
+    /// A number of seconds, fractions allowed, from [`MIN_SECONDS`] to `max`.
+    Seconds {
+        max: u64,
+    },
+    /// A number above 0 and up to 1.
+    Share,
+    /// What grows: a list of where it begins and where it ends, two of `of`, the first not above the second.
+    FirstAndCap {
+        of: &'static Kind,
+        /// Whether one number alone may stand there, for what does not grow.
+        or_fixed: bool,
     },
     /// One of these words.
     Word(&'static [Word]),
@@ -151,6 +168,16 @@ impl Kind {
                 Unit::Milliseconds => "a whole number of milliseconds".to_owned(),
                 Unit::Bytes => "a whole number of bytes".to_owned(),
             },
+            Self::Seconds { .. } => "a number of seconds".to_owned(),
+            Self::Share => "a number above 0 and up to 1".to_owned(),
+            Self::FirstAndCap { of, or_fixed } => {
+                let fixed = if *or_fixed {
+                    format!("{}, or ", of.expected())
+                } else {
+                    String::new()
+                };
+                format!("{fixed}a list of two, the first and the longest")
+            }
             Self::Word(words) => {
                 let words = words.iter().filter(|word| word.available);
                 let words: Vec<_> = words.map(|word| format!("`{}`", word.word)).collect();

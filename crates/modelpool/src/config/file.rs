@@ -6,17 +6,19 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use modelpool_core::Timeouts;
+use modelpool_core::{BreakerSettings, ModelLimits, Timeouts};
+use modelpool_engine::{Hedging, OnLoss, RetryPolicy};
 use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::fields::Section;
 use super::node::{Node, Position};
 use super::path::Path;
-use super::tables;
 use super::view::View;
+use super::{policies, tables};
 
 /// A whole configuration.
 ///
@@ -40,14 +42,22 @@ pub struct FileConfig {
     pub pools: Vec<FilePool>,
     /// Limits on time that were written at the top of the file.
     pub timeouts: Timeouts,
-    /// How far failover goes.
-    pub retry: Retry,
-    /// What happens when a stream is lost.
+    /// How far a request goes to get an answer.
+    pub retry: RetryPolicy,
+    /// When a model that fails is left alone, and for how long.
+    pub breaker: BreakerSettings,
+    /// A second call where the first is slow to begin. `None` is never.
+    pub hedging: Option<Hedging>,
+    /// What happens when a stream is lost after the caller has seen some of it.
     pub on_loss: OnLoss,
+    /// After so long a silence the gateway tells a caller that the answer is still awaited.
+    pub keepalive: Duration,
     /// Where state is kept.
     pub store: Store,
     /// The callers of the gateway; empty if anyone who reaches it may call.
     pub keys: Vec<FileKey>,
+    /// What opens the gateway's administration. `None` keeps it closed.
+    pub admin_key: Option<SecretString>,
     /// The longest request body the gateway reads, in bytes.
     pub max_body_bytes: usize,
     /// How long requests under way may go on after the gateway was told to stop.
@@ -78,6 +88,10 @@ pub struct FileModel {
     pub fallbacks: Vec<String>,
     /// Limits on time that were written for this model.
     pub timeouts: Timeouts,
+    /// How much of it is used at most.
+    pub limits: ModelLimits,
+    /// The group it shares its vendor's limits with. `None` is a group of its own.
+    pub quota_group: Option<String>,
     /// Where it stands in the configuration, such as `models[1]`.
     pub path: Path,
     /// Where it stands in the file.
@@ -120,26 +134,14 @@ pub struct FileKey {
     pub models: Option<Vec<String>>,
     /// What a model has to meet for this caller: a mapping.
     pub requirements: Option<Located>,
+    /// Requests in any minute.
+    pub requests_per_minute: Option<NonZeroU64>,
+    /// Tokens in any minute, input and output.
+    pub tokens_per_minute: Option<NonZeroU64>,
     /// Where it stands in the configuration, such as `keys[0]`.
     pub path: Path,
     /// Where it stands in the file.
     pub position: Position,
-}
-
-/// How far failover goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Retry {
-    /// How many models one request may try, 1 to 32.
-    pub max_models: usize,
-}
-
-/// What happens when a stream is lost after the caller has seen some of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnLoss {
-    /// It ends with an error event.
-    Error,
 }
 
 /// Where state is kept.
@@ -194,22 +196,21 @@ impl FileConfig {
             pools: sections(file, "pools", &tables::POOL)
                 .map(|(name, view)| FilePool::build(name, &view))
                 .collect(),
-            timeouts: timeouts(file),
-            retry: Retry {
-                max_models: file
-                    .below("retry", &tables::RETRY)
-                    .number("max_models")
-                    .map_or(1, saturating),
-            },
-            on_loss: OnLoss::Error,
+            timeouts: policies::timeouts(file),
+            retry: policies::retry(file),
+            breaker: policies::breaker(file),
+            hedging: policies::hedging(file),
+            on_loss: policies::on_loss(file),
+            keepalive: policies::keepalive(file),
             store: Store::Memory,
             keys: file
                 .list("keys", &tables::KEY)
                 .iter()
                 .map(FileKey::build)
                 .collect(),
+            admin_key: file.text("admin_key").map(SecretString::from),
             max_body_bytes: file.number("max_body_bytes").map_or(0, saturating),
-            shutdown: file.milliseconds("shutdown_ms").unwrap_or_default(),
+            shutdown: file.time("shutdown_ms").unwrap_or_default(),
         }
     }
 }
@@ -231,7 +232,9 @@ impl FileModel {
             headers: headers.collect(),
             body: located(&extra, "body"),
             fallbacks: owned_list(view, "fallbacks"),
-            timeouts: timeouts(view),
+            timeouts: policies::timeouts(view),
+            limits: policies::limits(view),
+            quota_group: owned(view, "quota_group"),
             path: view.path.clone(),
             position: position(view),
         }
@@ -246,7 +249,7 @@ impl FilePool {
             selector: located(view, "selector"),
             requirements: located(view, "requirements"),
             prefer: located(view, "prefer"),
-            timeouts: timeouts(view),
+            timeouts: policies::timeouts(view),
             infer_words: view.boolean("infer_words"),
             path: view.path.clone(),
             position: position(view),
@@ -261,6 +264,8 @@ impl FileKey {
             key: SecretString::from(view.text("key").unwrap_or_default()),
             models: view.has("models").then(|| owned_list(view, "models")),
             requirements: located(view, "requirements"),
+            requests_per_minute: view.nonzero("rpm"),
+            tokens_per_minute: view.nonzero("tpm"),
             path: view.path.clone(),
             position: position(view),
         }
@@ -293,17 +298,6 @@ pub(super) fn locate(node: &Node, path: Path) -> Option<Located> {
 fn located(view: &View<'_>, name: &str) -> Option<Located> {
     let (node, path) = view.node(name)?;
     locate(node, path)
-}
-
-fn timeouts(view: &View<'_>) -> Timeouts {
-    let view = view.below("timeouts", &tables::TIMEOUTS);
-    Timeouts {
-        connect: view.milliseconds("connect_ms"),
-        first_token: view.milliseconds("first_token_ms"),
-        response: view.milliseconds("response_ms"),
-        idle: view.milliseconds("idle_ms"),
-        total: view.milliseconds("total_ms"),
-    }
 }
 
 fn owned(view: &View<'_>, name: &str) -> Option<String> {

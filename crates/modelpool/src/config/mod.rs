@@ -14,7 +14,7 @@
 //!    The JSON Schema and the reference page are made of the same tables (`document`).
 //! 4. `semantics` checks what values mean together, and asks [`SemanticChecks`] about the free
 //!    parts (`capabilities`, `requirements`, `prefer`, `selector`), which other crates understand.
-//! 5. Without a mistake, `file` builds [`FileConfig`]; else all mistakes come back as [`Problems`].
+//! 5. Without a mistake, `file` and `policies` build [`FileConfig`]; else all mistakes come back as [`Problems`].
 //!
 //! Nothing is accepted and ignored: a key that a later version will bring is refused by name.
 //!
@@ -40,6 +40,7 @@ mod lines;
 mod names;
 mod node;
 mod path;
+mod policies;
 mod problem;
 mod semantics;
 mod tables;
@@ -53,11 +54,12 @@ mod yaml;
 use std::fs::File;
 use std::io::Read as _;
 
-pub use modelpool_core::Timeouts;
+pub use modelpool_core::{BreakerSettings, ModelLimits, Timeouts};
+pub use modelpool_engine::{Hedging, OnLoss, RetryPolicy};
 
 pub use self::checks::{Finding, NoChecks, Question, SemanticChecks, Subject};
 pub use self::document::{json_schema, reference_markdown};
-pub use self::file::{FileConfig, FileKey, FileModel, FilePool, Located, OnLoss, Retry, Store};
+pub use self::file::{FileConfig, FileKey, FileModel, FilePool, Located, Store};
 pub use self::node::Position;
 pub use self::path::{Path, Segment};
 pub use self::problem::{Problem, Problems};

@@ -138,10 +138,14 @@ fn check_alias(name: &Word<'_>, names: &Names<'_>, problems: &mut Collector) {
     }
 }
 
-/// Callers are told apart by name and recognised by key; both have to be distinct.
+/// Callers are told apart by name and recognised by key; both have to be distinct, and none of them
+/// may open the administration.
 fn check_keys(file: &View<'_>, names: &Names<'_>, problems: &mut Collector) {
     let mut by_name: HashMap<&str, Path> = HashMap::new();
     let mut by_value: HashMap<&str, Path> = HashMap::new();
+    if let Some(admin) = file.word("admin_key").filter(|value| !value.text.is_empty()) {
+        by_value.insert(admin.text, admin.path);
+    }
     for key in file.list("keys", &tables::KEY) {
         if let Some(name) = key.word("name") {
             check_characters(&name, problems);

@@ -175,6 +175,16 @@ pub(super) fn integer(text: &str) -> Option<i128> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
+/// The value of a number, fractions included; `None` for what is no number, or not finite.
+pub(super) fn decimal(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Integer(text) => integer(text)? as f64,
+        Value::Float(text) => text.parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
 fn json_integer(text: &str) -> Option<serde_json::Value> {
     let value = integer(text)?;
     u64::try_from(value)

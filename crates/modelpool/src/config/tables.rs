@@ -6,16 +6,20 @@
 
 use super::fields::{Default, Field, Kind, Section, Unit, Word};
 
-/// A day, the longest wait that can be asked for.
-const MAX_WAIT_MS: u64 = 86_400_000;
+mod failures;
+
+pub(super) use self::failures::{BREAKER, HEDGING, RETRY, STREAMING, TIMEOUTS};
 
 /// How long the whole of a request may take where nothing else is said.
 pub(super) const TOTAL_MS: u64 = 600_000;
 
-const LIMIT: Kind = Kind::Integer {
+/// A day, the longest wait that can be asked for.
+const MAX_WAIT_MS: u64 = 86_400_000;
+
+const PER_MINUTE: Kind = Kind::Integer {
     min: 1,
-    max: MAX_WAIT_MS,
-    unit: Unit::Milliseconds,
+    max: 1_000_000_000_000,
+    unit: Unit::None,
 };
 
 const ALIASES: Kind = Kind::List {
@@ -81,11 +85,25 @@ pub(super) static FILE: Section = Section {
             Kind::Section(&TIMEOUTS),
             "limits on time, for all models and pools that do not set their own",
         ),
-        Field::optional("retry", Kind::Section(&RETRY), "how far failover goes"),
+        Field::optional(
+            "retry",
+            Kind::Section(&RETRY),
+            "how far a request goes to get an answer",
+        ),
+        Field::optional(
+            "breaker",
+            Kind::Section(&BREAKER),
+            "when a model that fails is left alone, and for how long",
+        ),
+        Field::optional(
+            "hedging",
+            Kind::Section(&HEDGING),
+            "a second call where the first is slower to begin than it usually is; never if it is left out",
+        ),
         Field::optional(
             "streaming",
             Kind::Section(&STREAMING),
-            "what happens when a stream is lost",
+            "what happens when a stream is lost or silent",
         ),
         Field::optional("state", Kind::Section(&STATE), "where state is kept"),
         Field::optional(
@@ -95,6 +113,11 @@ pub(super) static FILE: Section = Section {
                 min: 0,
             },
             "callers of the gateway; with none listed anyone who reaches it may call",
+        ),
+        Field::optional(
+            "admin_key",
+            Kind::Secret,
+            "what opens the gateway's administration, best written as `${NAME}`; closed if it is left out",
         ),
         Field::optional(
             "catalog",
@@ -121,8 +144,6 @@ pub(super) static FILE: Section = Section {
             Default::Number(30_000),
             "how long requests under way may go on after the gateway was told to stop",
         ),
-        Field::not_yet("breaker"),
-        Field::not_yet("admin_key"),
         Field::not_yet("experiments"),
     ],
 };
@@ -181,8 +202,34 @@ pub(super) static MODEL: Section = Section {
             Kind::Off,
             "whether a catalog fills in what the model can do; only `false` in this version",
         ),
-        Field::not_yet("limits"),
-        Field::not_yet("quota_group"),
+        Field::optional(
+            "limits",
+            Kind::Section(&LIMITS),
+            "how much of the model is used at most",
+        ),
+        Field::optional(
+            "quota_group",
+            Kind::Text,
+            "models of one group share a limit of their vendor: what one is told to wait, all wait; a group of its own if it is left out",
+        ),
+    ],
+};
+
+pub(super) static LIMITS: Section = Section {
+    name: "limits",
+    doc: "`limits` of a model. A call that one of them forbids goes to another model, or waits.",
+    fields: &[
+        Field::optional("rpm", PER_MINUTE, "calls in any minute"),
+        Field::optional("tpm", PER_MINUTE, "tokens in any minute, input and output"),
+        Field::optional(
+            "max_concurrent",
+            Kind::Integer {
+                min: 1,
+                max: 1_000_000,
+                unit: Unit::None,
+            },
+            "calls at the same time",
+        ),
     ],
 };
 
@@ -236,71 +283,6 @@ pub(super) static POOL: Section = Section {
     ],
 };
 
-pub(super) static TIMEOUTS: Section = Section {
-    name: "timeouts",
-    doc: "Limits on time, at the top of the file, of a model or of a pool. None may be longer than `total_ms`.",
-    fields: &[
-        Field::optional(
-            "connect_ms",
-            LIMIT,
-            "connecting, TLS included; 3000 if nobody says otherwise",
-        ),
-        Field::optional(
-            "first_token_ms",
-            LIMIT,
-            "first piece of a stream; 60000 if nobody says otherwise, 300000 for models that reason",
-        ),
-        Field::optional(
-            "response_ms",
-            LIMIT,
-            "head of an answer that is not streamed; 300000 if nobody says otherwise",
-        ),
-        Field::optional(
-            "idle_ms",
-            LIMIT,
-            "pause within an answer; 30000 if nobody says otherwise",
-        ),
-        Field::optional(
-            "total_ms",
-            LIMIT,
-            "the whole request, failovers included; 600000 if nobody says otherwise",
-        ),
-    ],
-};
-
-pub(super) static RETRY: Section = Section {
-    name: "retry",
-    doc: "How far failover goes.",
-    fields: &[
-        Field::default(
-            "max_models",
-            Kind::Integer {
-                min: 1,
-                max: 32,
-                unit: Unit::None,
-            },
-            Default::Number(4),
-            "how many models one request may try",
-        ),
-        Field::not_yet("same_model"),
-        Field::not_yet("backoff_ms"),
-    ],
-};
-
-pub(super) static STREAMING: Section = Section {
-    name: "streaming",
-    doc: "What happens when a stream is lost.",
-    fields: &[
-        Field::default(
-            "on_loss",
-            Kind::Word(&[now("error"), later("continue"), later("buffer")]),
-            Default::Text("error"),
-            "`error` ends a stream that was lost with an error event",
-        ),
-        Field::not_yet("keepalive_ms"),
-    ],
-};
-
 pub(super) static STATE: Section = Section {
     name: "state",
     doc: "Where state is kept.",
@@ -336,8 +318,16 @@ pub(super) static KEY: Section = Section {
             Kind::Free,
             "what a model has to meet for this caller, in addition to what the request needs",
         ),
+        Field::optional(
+            "rpm",
+            PER_MINUTE,
+            "requests of the caller in any minute; the next one is a 429 with the time to wait",
+        ),
+        Field::optional(
+            "tpm",
+            PER_MINUTE,
+            "tokens of the caller in any minute, input and output, estimated until they are known",
+        ),
         Field::not_yet("budget"),
-        Field::not_yet("rpm"),
-        Field::not_yet("tpm"),
     ],
 };

@@ -4,10 +4,11 @@
 //! walker. So the semantic checks can run over a file that has other mistakes, and say what there
 //! is to say about the rest of it.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::fields::{Default, Field, Presence, Section};
-use super::node::{Entry, Node, Span, Value, integer};
+use super::fields::{Default, Field, Kind, Presence, Section};
+use super::node::{Entry, Node, Span, Value, decimal, integer};
 use super::path::Path;
 
 /// A section of the file.
@@ -89,8 +90,45 @@ impl<'a> View<'a> {
         }
     }
 
-    pub(super) fn milliseconds(&self, name: &str) -> Option<Duration> {
-        self.number(name).map(Duration::from_millis)
+    /// A number that is not 0.
+    pub(super) fn nonzero(&self, name: &str) -> Option<NonZeroU64> {
+        self.number(name).and_then(NonZeroU64::new)
+    }
+
+    /// A number with fractions.
+    pub(super) fn decimal(&self, name: &str) -> Option<f64> {
+        let (node, _) = self.node(name)?;
+        decimal(&node.value)
+    }
+
+    /// A time of either unit, or the table's default for it.
+    pub(super) fn time(&self, name: &str) -> Option<Duration> {
+        let kind = self.section.field(name)?.kind.as_ref()?;
+        match (self.node(name), self.default(name)) {
+            (Some((node, _)), _) => time(kind, node),
+            (None, Some(Default::Number(number))) => Some(whole_time(kind, number)),
+            (None, _) => None,
+        }
+    }
+
+    /// Where a time begins and where its growth ends, or the table's default for both.
+    pub(super) fn first_and_cap(&self, name: &str) -> Option<(Duration, Duration)> {
+        let Some(Kind::FirstAndCap { of, .. }) = self.section.field(name)?.kind else {
+            return None;
+        };
+        match (self.node(name), self.default(name)) {
+            (Some((node, _)), _) => match &node.value {
+                Value::Sequence(items) => match items.as_slice() {
+                    [first, cap] => Some((time(of, first)?, time(of, cap)?)),
+                    _ => None,
+                },
+                _ => time(of, node).map(|fixed| (fixed, fixed)),
+            },
+            (None, Some(Default::FirstAndCap(first, cap))) => {
+                Some((whole_time(of, first), whole_time(of, cap)))
+            }
+            (None, _) => None,
+        }
     }
 
     /// The strings of a list; empty if there is none.
@@ -148,6 +186,22 @@ impl<'a> View<'a> {
             }) => Some(*default),
             _ => None,
         }
+    }
+}
+
+/// A time in the unit of its kind.
+fn time(kind: &Kind, node: &Node) -> Option<Duration> {
+    match (kind, &node.value) {
+        (Kind::Seconds { .. }, value) => Duration::try_from_secs_f64(decimal(value)?).ok(),
+        (_, Value::Integer(text)) => Some(Duration::from_millis(integer(text)?.try_into().ok()?)),
+        _ => None,
+    }
+}
+
+fn whole_time(kind: &Kind, number: u64) -> Duration {
+    match kind {
+        Kind::Seconds { .. } => Duration::from_secs(number),
+        _ => Duration::from_millis(number),
     }
 }
 

@@ -7,8 +7,8 @@
 
 use modelpool_core::nearest::nearest;
 
-use super::fields::{Field, Kind, Presence, Section, Unit, Word};
-use super::node::{Entry, Node, Value, integer};
+use super::fields::{Field, Kind, MIN_SECONDS, Presence, Section, Unit, Word};
+use super::node::{Entry, Node, Value, decimal, integer};
 use super::path::Path;
 use super::problem::Collector;
 
@@ -114,6 +114,12 @@ fn value(kind: &Kind, node: &Node, path: &Path, problems: &mut Collector) {
             _ => wrong_type(kind, node, path, problems),
         },
         Kind::Integer { min, max, .. } => number(kind, *min, *max, node, path, problems),
+        Kind::Seconds { max } => seconds(kind, *max, node, path, problems),
+        Kind::Share => match decimal(&node.value) {
+            Some(share) if share > 0.0 && share <= 1.0 => {}
+            _ => wrong_type(kind, node, path, problems),
+        },
+        Kind::FirstAndCap { of, or_fixed } => first_and_cap(kind, of, *or_fixed, node, path, problems),
         Kind::Word(words) => word(kind, words, node, path, problems),
         Kind::List { item, min } => {
             if let Some(items) = list(kind, node, path, problems) {
@@ -169,6 +175,41 @@ fn number(kind: &Kind, min: u64, max: u64, node: &Node, path: &Path, problems: &
         let got = quoted(text);
         let message = format!("expected {expected} from {min} to {max}, got {got}");
         problems.report(path, node.span, message, None);
+    }
+}
+
+fn seconds(kind: &Kind, max: u64, node: &Node, path: &Path, problems: &mut Collector) {
+    let (Value::Integer(text) | Value::Float(text)) = &node.value else {
+        return wrong_type(kind, node, path, problems);
+    };
+    if !decimal(&node.value).is_some_and(|number| (MIN_SECONDS..=max as f64).contains(&number)) {
+        let expected = kind.expected();
+        let got = quoted(text);
+        let message = format!("expected {expected} from {MIN_SECONDS} to {max}, got {got}");
+        problems.report(path, node.span, message, None);
+    }
+}
+
+fn first_and_cap(kind: &Kind, of: &Kind, or_fixed: bool, node: &Node, path: &Path, problems: &mut Collector) {
+    match &node.value {
+        Value::Integer(_) | Value::Float(_) if or_fixed => value(of, node, path, problems),
+        Value::Sequence(items) => {
+            let [first, cap] = items.as_slice() else {
+                let message = format!("expected {}, got a list of {}", kind.expected(), items.len());
+                return problems.report(path, node.span, message, None);
+            };
+            for (index, item) in items.iter().enumerate() {
+                value(of, item, &path.index(index), problems);
+            }
+            if let (Some(begins), Some(ends)) = (decimal(&first.value), decimal(&cap.value))
+                && begins > ends
+                && !problems.any_under(path)
+            {
+                let message = format!("the first, {begins}, is above the longest, {ends}");
+                problems.report(&path.index(0), first.span, message, None);
+            }
+        }
+        _ => wrong_type(kind, node, path, problems),
     }
 }
 
@@ -259,6 +300,11 @@ fn type_hint(kind: &Kind, node: &Node) -> Option<String> {
         }
         (Kind::Boolean | Kind::Off, "true" | "false") => Some(format!("write {lower} without quotes")),
         (Kind::Integer { .. }, digits) if integer(digits).is_some() => {
+            Some(format!("write {digits} without quotes"))
+        }
+        (Kind::Seconds { .. } | Kind::Share | Kind::FirstAndCap { or_fixed: true, .. }, digits)
+            if digits.parse::<f64>().is_ok_and(f64::is_finite) =>
+        {
             Some(format!("write {digits} without quotes"))
         }
         (Kind::List { item, .. }, _) if matches!(**item, Kind::Text) => {

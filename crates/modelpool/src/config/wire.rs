@@ -11,6 +11,9 @@ use super::view::{View, Word};
 /// Checks every address and header of the file.
 pub(super) fn check(file: &View<'_>, problems: &mut Collector) {
     check_listen(file, problems);
+    if let Some(value) = file.word("admin_key") {
+        check_key(&value, problems);
+    }
     for key in file.list("keys", &tables::KEY) {
         if let Some(value) = key.word("key") {
             check_key(&value, problems);
