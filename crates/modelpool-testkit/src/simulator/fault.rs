@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::behaviour::Framing;
 use super::endpoint::Endpoint;
+use super::fault_mix::FaultMix;
 use super::options::SimulatorError;
 
 /// The most rules that wait at a time.
@@ -152,7 +153,7 @@ impl FaultRule {
         Ok(())
     }
 
-    fn matches(&self, model: Option<&str>, endpoint: Endpoint) -> bool {
+    pub(super) fn matches(&self, model: Option<&str>, endpoint: Endpoint) -> bool {
         self.endpoint.is_none_or(|wanted| wanted == endpoint)
             && self.model.as_deref().is_none_or(|wanted| model == Some(wanted))
     }
@@ -317,6 +318,8 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(super) struct FaultQueue {
     rules: Vec<FaultRule>,
+    /// Asked when no rule hits.
+    mix: Option<FaultMix>,
 }
 
 impl FaultQueue {
@@ -337,8 +340,17 @@ impl FaultQueue {
         Ok(())
     }
 
+    pub(super) fn mix(&mut self, mix: FaultMix) {
+        self.mix = Some(mix);
+    }
+
+    pub(super) fn mixed(&self) -> Option<FaultMix> {
+        self.mix.clone()
+    }
+
     pub(super) fn clear(&mut self) {
         self.rules.clear();
+        self.mix = None;
     }
 
     pub(super) fn rules(&self) -> Vec<FaultRule> {
@@ -360,7 +372,10 @@ impl FaultQueue {
             hit = Some(index);
             break;
         }
-        let rule = self.rules[hit?].clone();
+        let Some(hit) = hit else {
+            return self.mix.as_mut()?.draw(model, endpoint);
+        };
+        let rule = self.rules[hit].clone();
         self.rules.retain(|rule| rule.times != Some(0));
         Some(rule)
     }
@@ -403,6 +418,18 @@ mod tests {
         for _ in 0..5 {
             assert!(queue.take(None, Endpoint::Embeddings).is_some());
         }
+    }
+
+    #[test]
+    fn a_mix_hits_what_the_queue_leaves() {
+        let mut queue = FaultQueue::default();
+        queue.add(vec![FaultRule::new(Fault::Html)]).unwrap();
+        queue.mix(FaultMix::new(1.0, 1, [FaultRule::new(Fault::EmptyBody)]).unwrap());
+        let mut take = || queue.take(None, Endpoint::Models).map(|rule| rule.fault.kind());
+        assert_eq!([take(), take()], [Some("html"), Some("empty_body")]);
+        assert_eq!(queue.mixed().unwrap().hits(), [1]);
+        queue.clear();
+        assert!(queue.take(None, Endpoint::Models).is_none());
     }
 
     #[test]

@@ -51,6 +51,7 @@ mod embeddings;
 mod endpoint;
 mod exchange;
 mod fault;
+mod fault_mix;
 mod framing;
 mod images;
 mod journal;
@@ -77,6 +78,7 @@ pub use behaviour::{Framing, ModelBehaviour, Split, ToolCalling};
 pub use connection::{ConnectionMode, ConnectionOrder};
 pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultRule};
+pub use fault_mix::FaultMix;
 pub use journal::{Counts, Outcome, RequestRecord, Stage};
 pub use options::{ApiKey, SimulatorError, SimulatorOptions, key_fingerprint};
 
@@ -149,7 +151,17 @@ impl Simulator {
         self.state.faults().add(vec![rule])
     }
 
-    /// Drops the faults that still wait. Requests under way keep theirs.
+    /// Hits a share of the requests that no queued fault hits, instead of an earlier mix.
+    pub fn mix_faults(&self, mix: FaultMix) {
+        self.state.faults().mix(mix);
+    }
+
+    /// The mix, with how often each of its rules was hit.
+    pub fn fault_mix(&self) -> Option<FaultMix> {
+        self.state.faults().mixed()
+    }
+
+    /// Drops the faults that still wait, and the mix. Requests under way keep theirs.
     pub fn clear_faults(&self) {
         self.state.faults().clear();
     }
