@@ -221,7 +221,7 @@ impl fmt::Debug for AnswerStream {
 
 impl AnswerStream {
     pub(crate) fn new(
-        mut walk: Walk,
+        mut walk: Box<Walk>,
         number: CallNumber,
         index: ModelIndex,
         alias: Arc<str>,
@@ -253,7 +253,7 @@ impl AnswerStream {
             continued: 0,
             summary: None,
             state: State::Flowing(Box::new(Flowing {
-                walk: Box::new(walk),
+                walk,
                 number,
                 index,
                 flow,

@@ -65,7 +65,8 @@ impl AttemptCall {
     /// Makes the call.
     pub(crate) async fn run(self) -> Result<(ReplyHead, AcceptedBody), Error> {
         if !self.request.facts.stream {
-            let Reply { head, body } = within(self.provider.call(self.request), None, self.deadline).await?;
+            let calling = timeout_at(self.deadline, self.provider.call(self.request));
+            let Reply { head, body } = calling.await.unwrap_or_else(|_| Err(late(TimeoutKind::Total)))?;
             return match body {
                 ReplyBody::Whole(whole) => Ok((head, AcceptedBody::Whole(whole))),
                 ReplyBody::Stream(_) => Err(Error::new(
@@ -75,10 +76,21 @@ impl AttemptCall {
             };
         }
         let first_token = Instant::now() + self.limits.first_token;
-        let committed = commit(self.provider, self.request);
-        let (head, mut flow) = within(committed, Some(first_token), self.deadline).await?;
+        let nearer = first_token.min(self.deadline);
+        let (head, mut flow) = timeout_at(nearer, commit(self.provider, self.request))
+            .await
+            .unwrap_or_else(|_| {
+                Err(late(match nearer == self.deadline {
+                    true => TimeoutKind::Total,
+                    false => TimeoutKind::FirstToken,
+                }))
+            })?;
         if self.on_loss == OnLoss::Buffer {
-            within(gather(&mut flow, &self.limits), None, self.deadline).await?;
+            // Boxed: most pools do not buffer.
+            let gathered = Box::pin(gather(&mut flow, &self.limits));
+            timeout_at(self.deadline, gathered)
+                .await
+                .unwrap_or_else(|_| Err(late(TimeoutKind::Total)))?;
         }
         Ok((head, AcceptedBody::Stream(flow)))
     }
@@ -176,20 +188,6 @@ fn is_comment(event: &StreamEvent) -> bool {
 
 async fn next(events: &mut EventStream) -> Option<Result<StreamEvent, Error>> {
     std::future::poll_fn(|context| Pin::new(&mut *events).poll_next(context)).await
-}
-
-/// Waits until the nearer of two limits.
-async fn within<T>(
-    work: impl Future<Output = Result<T, Error>>,
-    first_token: Option<Instant>,
-    deadline: Instant,
-) -> Result<T, Error> {
-    let nearer = first_token.map_or(deadline, |first_token| first_token.min(deadline));
-    match timeout_at(nearer, work).await {
-        Ok(outcome) => outcome,
-        Err(_) if nearer == deadline => Err(late(TimeoutKind::Total)),
-        Err(_) => Err(late(TimeoutKind::FirstToken)),
-    }
 }
 
 /// The error of a limit that has passed.

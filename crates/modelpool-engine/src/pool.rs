@@ -12,9 +12,9 @@ use arc_swap::ArcSwap;
 use modelpool_core::selector::Ticket;
 use modelpool_core::snapshot::{AUTO, Draft, Pool};
 use modelpool_core::{
-    BreakerSettings, Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits, Operation,
-    PoolDefinition, PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector, SelectorError,
-    Snapshot, SystemClock, Timeouts, Transport,
+    BoxFuture, BreakerSettings, Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits,
+    Operation, PoolDefinition, PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector,
+    SelectorError, Snapshot, SystemClock, Timeouts, Transport,
 };
 use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry};
 use serde_json::{Map, Value};
@@ -354,9 +354,9 @@ impl ModelPool {
     ///
     /// # Errors
     /// The request is wrong, no model fits, or every model it may go to failed.
-    pub async fn call(&self, call: Call) -> Result<Answer, Error> {
+    pub fn call(&self, call: Call) -> BoxFuture<'static, Result<Answer, Error>> {
         // Boxed here once, so that the futures of all callers stay small.
-        Box::pin(crate::run::run(self, call)).await
+        Box::pin(crate::run::run(self.clone(), call))
     }
 
     /// Chats, and waits for the whole answer.

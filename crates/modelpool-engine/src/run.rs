@@ -1,5 +1,6 @@
 //! A request's life, in one straight line: plan, attempt, commit, settle.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,24 +21,8 @@ use crate::settle::{Beginning, CallNumber, Ending, Purpose, Settlement, Settling
 use crate::walk::Walk;
 
 /// Makes a call.
-pub(crate) async fn run(pool: &ModelPool, mut call: Call) -> Result<Answer, Error> {
-    if call.request_id.is_empty() {
-        call.request_id = pool.new_request_id();
-    }
-    let began = Instant::now();
-    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
-    let planned = pool.plan(&call).and_then(|plan| match plan.first() {
-        Some(_) => Ok(Arc::new(plan)),
-        None => Err(Error::no_model_fits(plan.no_model_fits())),
-    });
-    let plan = match planned {
-        Ok(plan) => plan,
-        Err(error) => {
-            settling.end(Ending::Failed(error.clone()));
-            return Err(error);
-        }
-    };
-    let mut walk = Walk::new(pool.clone(), call, plan, settling, began);
+pub(crate) async fn run(pool: ModelPool, call: Call) -> Result<Answer, Error> {
+    let mut walk = planned(pool, call)?;
     match first_answer(&mut walk, None).await {
         Ok(accepted) => Ok(answer(walk, accepted)),
         Err(error) => {
@@ -46,6 +31,35 @@ pub(crate) async fn run(pool: &ModelPool, mut call: Call) -> Result<Answer, Erro
             Err(error)
         }
     }
+}
+
+/// Admits a call and plans it. Apart from what waits: what is done here takes no room in the future.
+fn planned(pool: ModelPool, mut call: Call) -> Result<Box<Walk>, Error> {
+    if call.request_id.is_empty() {
+        call.request_id = pool.new_request_id();
+    }
+    let began = Instant::now();
+    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
+    let planned = admit(&call, &mut settling, began).and_then(|()| pool.plan(&call));
+    let planned = planned.and_then(|plan| match plan.first() {
+        Some(_) => Ok(Arc::new(plan)),
+        None => Err(Error::no_model_fits(plan.no_model_fits())),
+    });
+    match planned {
+        Ok(plan) => Ok(Box::new(Walk::new(pool, call, plan, settling, began))),
+        Err(error) => {
+            settling.end(Ending::Failed(error.clone()));
+            Err(error)
+        }
+    }
+}
+
+/// Takes the request out of what its caller may use.
+fn admit(call: &Call, settling: &mut Settling, now: Instant) -> Result<(), Error> {
+    if let Some(limits) = &call.scope.limits {
+        settling.admitted(limits.admit(&call.facts, now.into_std())?);
+    }
+    Ok(())
 }
 
 fn unsettled(call: &Call) -> Settlement {
@@ -101,11 +115,24 @@ async fn attempt(
         }
         _ => None,
     };
-    let (number, first) = begin(walk, index, grant, purpose, delivered);
-    let Some(patience) = patience else {
-        return ended(walk, index, number, first.await).map_err(|failure| smallvec![failure]);
+    let (number, call) = begin(walk, index, grant, purpose, delivered);
+    let ended = match patience {
+        None => return ended(walk, index, number, call.await).map_err(|failure| smallvec![failure]),
+        // Boxed, so that the rare race does not make every request larger.
+        Some(patience) => Box::pin(race(walk, index, number, call, patience)),
     };
-    let mut first = Box::pin(first);
+    ended.await
+}
+
+/// Makes a call, and another one beside it if it is slow to begin.
+async fn race(
+    walk: &mut Walk,
+    index: ModelIndex,
+    number: CallNumber,
+    first: impl Future<Output = Result<Accepted, Error>>,
+    patience: Duration,
+) -> Result<Accepted, Failures> {
+    let mut first = pin!(first);
     if let Ok(outcome) = tokio::time::timeout(patience, &mut first).await {
         return ended(walk, index, number, outcome).map_err(|failure| smallvec![failure]);
     }
@@ -113,18 +140,15 @@ async fn attempt(
         return ended(walk, index, number, first.await).map_err(|failure| smallvec![failure]);
     };
     let (other_number, second) = begin(walk, other, grant, Purpose::Hedge, None);
-    let mut second = Box::pin(second);
-    let first_won;
-    let outcome = tokio::select! {
+    let mut second = pin!(second);
+    let (outcome, first_won) = tokio::select! {
         biased;
-        outcome = &mut first => { first_won = true; outcome }
-        outcome = &mut second => { first_won = false; outcome }
+        outcome = &mut first => (outcome, true),
+        outcome = &mut second => (outcome, false),
     };
-    let (winner, loser) = ((index, number), (other, other_number));
-    let (winner, loser) = if first_won {
-        (winner, loser)
-    } else {
-        (loser, winner)
+    let (winner, loser) = match first_won {
+        true => ((index, number), (other, other_number)),
+        false => ((other, other_number), (index, number)),
     };
     let failure = match ended(walk, winner.0, winner.1, outcome) {
         Ok(accepted) => {
@@ -246,7 +270,7 @@ fn ended(
     }
 }
 
-fn answer(walk: Walk, accepted: Accepted) -> Answer {
+fn answer(walk: Box<Walk>, accepted: Accepted) -> Answer {
     let attempts = walk.settling.calls();
     let request_id = Arc::clone(&walk.call.request_id);
     let alias = Arc::clone(&accepted.alias);
@@ -270,5 +294,20 @@ fn answer(walk: Walk, accepted: Accepted) -> Answer {
         attempts,
         head,
         body,
+    }
+}
+#[cfg(test)]
+mod tests {
+    use crate::{ChatRequest, ModelPool};
+
+    #[test]
+    fn a_request_on_its_way_is_small() {
+        let call = ChatRequest::new().user("hello").into_call(false).unwrap();
+        let running = super::run(ModelPool::new(), call);
+        let bytes = size_of_val(&running);
+        assert!(
+            bytes < 4096,
+            "{bytes} bytes are moved and touched for every request"
+        );
     }
 }

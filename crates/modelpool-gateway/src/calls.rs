@@ -34,8 +34,7 @@ pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, operatio
     };
     let keepalive = gateway.limits.keepalive;
     let outcome = if call.facts.stream {
-        let pool = gateway.pool.clone();
-        let mut calling: Calling = Box::pin(async move { pool.call(call).await });
+        let mut calling: Calling = gateway.pool.call(call);
         match tokio::time::timeout(keepalive, &mut calling).await {
             Ok(outcome) => outcome,
             Err(_) => return still_calling(StreamBody::calling(calling, Arc::clone(&id), keepalive), &id),

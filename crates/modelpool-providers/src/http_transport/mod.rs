@@ -61,7 +61,8 @@ impl HttpTransport {
                 Err(SendFailure::Broken(error)) => return Err(broken(&error)),
             }
         }
-        let connection = self.connector.connect(&server, limit.0).await?;
+        // Boxed: most requests go over a connection that is there.
+        let connection = Box::pin(self.connector.connect(&server, limit.0)).await?;
         match connection.send(request).await {
             Ok((connection, head, body)) => Ok(self.answer(server, connection, head, body)),
             Err(SendFailure::NotSent(_)) => Err(TransportError {
