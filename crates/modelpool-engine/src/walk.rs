@@ -25,6 +25,7 @@ use modelpool_core::{
     Error, ErrorKind, Flag, ModelEntry, ModelIndex, Numeric, Operation, Requirements, Support, Timeouts,
     Usage, Verdict,
 };
+use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ pub(crate) struct Walk {
 struct Tried {
     index: ModelIndex,
     calls: u32,
-    /// It is not to be asked again before.
+    /// It is not to be asked again before, and only if nobody else may be asked.
     not_before: Option<Instant>,
     /// It refused to go on from a partial answer.
     restarts: bool,
@@ -177,14 +178,23 @@ impl Walk {
             }
         }
         let mut passed_over = self.excluded.clone();
+        let mut last = SmallVec::<[ModelIndex; 4]>::new();
         let mut busy = None;
         let mut earliest: Option<(Instant, Closed)> = None;
-        while let Some(index) = self
-            .plan
-            .best_except(&passed_over)
-            .map_err(|error| selector_failed(&error))?
-        {
-            passed_over.insert(index);
+        loop {
+            let best = self.plan.best_except(&passed_over);
+            let index = match best.map_err(|error| selector_failed(&error))? {
+                Some(index) => {
+                    passed_over.insert(index);
+                    if self.is_left_for_last(index) {
+                        last.push(index);
+                        continue;
+                    }
+                    index
+                }
+                None if last.is_empty() => break,
+                None => last.remove(0),
+            };
             if !self.may_go_to(index) {
                 continue;
             }
@@ -286,6 +296,13 @@ impl Walk {
             None => 0,
         };
         gate::ask(live, &self.plan.model_name(index), tokens, slot, now)
+    }
+
+    /// Whether the model failed in a way that leaves it for when nobody else may be called.
+    fn is_left_for_last(&self, index: ModelIndex) -> bool {
+        self.tried
+            .iter()
+            .any(|tried| tried.index == index && tried.not_before.is_some())
     }
 
     /// Whether the caller asked for this very model: who did gets it rather than a fallback, if the wait

@@ -208,7 +208,7 @@ pub fn overloaded() -> Fate {
 }
 
 /// The prompt of every test, and what all servers answer to it.
-pub const PROMPT: &str = "tell me about the harbour";
+pub const PROMPT: &str = "write about the sea";
 
 pub fn ask() -> ChatRequest {
     ChatRequest::new().user(PROMPT)
