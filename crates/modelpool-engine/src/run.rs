@@ -41,9 +41,13 @@ fn planned(pool: ModelPool, mut call: Call) -> Result<Box<Walk>, Error> {
     let began = Instant::now();
     let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
     let planned = admit(&call, &mut settling, began).and_then(|()| pool.plan(&call));
-    let planned = planned.and_then(|plan| match plan.first() {
-        Some(_) => Ok(Arc::new(plan)),
-        None => Err(Error::no_model_fits(plan.no_model_fits())),
+    let planned = planned.and_then(|plan| {
+        let plan = Arc::new(plan);
+        settling.planned(&plan);
+        match plan.first() {
+            Some(_) => Ok(plan),
+            None => Err(Error::no_model_fits(plan.no_model_fits())),
+        }
     });
     match planned {
         Ok(plan) => Ok(Box::new(Walk::new(pool, call, plan, settling, began))),
@@ -69,6 +73,7 @@ fn unsettled(call: &Call) -> Settlement {
         operation: call.facts.operation,
         requested_model: call.model.clone(),
         stream: call.facts.stream,
+        plan: None,
         outcomes: Vec::new(),
         total: Duration::ZERO,
         first_output: None,

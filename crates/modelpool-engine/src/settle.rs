@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use modelpool_core::live::InFlight;
 use modelpool_core::statistics::CallRecord;
-use modelpool_core::{Error, ErrorKind, LiveState, ModelEntry, Operation, Price, Usage};
+use modelpool_core::{Error, ErrorKind, LiveState, ModelEntry, Operation, Plan, Price, Usage};
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -78,6 +78,8 @@ pub struct Settlement {
     pub requested_model: String,
     /// Whether the answer was streamed.
     pub stream: bool,
+    /// What it was answered by; `None` where it failed before there was a plan.
+    pub plan: Option<Arc<Plan>>,
     /// The calls made, in order; the last one gave the answer, if there was one.
     pub outcomes: Vec<Outcome>,
     /// From the beginning of the request to its end.
@@ -176,6 +178,13 @@ impl Settling {
     /// The caller's limits let the request in.
     pub(crate) fn admitted(&mut self, admitted: Admitted) {
         self.admitted = Some(admitted);
+    }
+
+    /// The request follows that plan.
+    pub(crate) fn planned(&mut self, plan: &Arc<Plan>) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.plan = Some(Arc::clone(plan));
+        }
     }
 
     /// A call begins.

@@ -107,7 +107,7 @@ impl Traces {
 
 impl SettlementSink for Traces {
     fn settled(&self, settlement: &Settlement) {
-        self.keep(settlement, None);
+        self.keep(settlement, settlement.plan.clone());
     }
 }
 

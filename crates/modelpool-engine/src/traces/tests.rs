@@ -46,6 +46,7 @@ fn settled(id: &str) -> Settlement {
         operation: Operation::Chat,
         requested_model: "auto".to_owned(),
         stream: true,
+        plan: None,
         outcomes: vec![outcome("a", None)],
         total: Duration::from_millis(1_500),
         first_output: Some(Duration::from_micros(1_250_400)),
