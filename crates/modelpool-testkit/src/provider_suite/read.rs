@@ -6,7 +6,9 @@ use std::pin::Pin;
 
 use futures_core::Stream as _;
 use modelpool_core::stream::Part;
-use modelpool_core::{Error, ErrorKind, EventStream, FinishReason, Reply, ReplyBody, StreamEvent, Usage, WholeReply};
+use modelpool_core::{
+    Error, ErrorKind, EventStream, FinishReason, Reply, ReplyBody, StreamEvent, Usage, WholeReply,
+};
 use serde_json::Value;
 
 use super::soon;
