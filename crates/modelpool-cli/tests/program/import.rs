@@ -50,7 +50,7 @@ fn what_is_missing_is_1_and_listed_by_line() {
     let ended = program
         .run(&["import", "litellm", "litellm.yaml", "-o", "modelpool.yaml"])
         .exits(1);
-    let line = "litellm.yaml:66:3: litellm_settings.num_retries: retries of the same model are not available in this version";
+    let line = "litellm.yaml:72:3: litellm_settings.drop_params: requests pass through unchanged here";
     assert!(ended.stderr.contains(line), "{}", ended.stderr);
     program.run(&["check"]).exits(0);
     let route = program
@@ -65,10 +65,10 @@ fn what_is_missing_is_1_and_listed_by_line() {
         .exits(1)
         .document();
     assert_eq!(document["models"], 7);
-    assert_eq!(document["not_carried_over"].as_array().unwrap().len(), 19);
+    assert_eq!(document["not_carried_over"].as_array().unwrap().len(), 13);
     assert_eq!(
-        document["not_carried_over"][9]["path"],
-        "litellm_settings.num_retries"
+        document["not_carried_over"][5]["path"],
+        "litellm_settings.drop_params"
     );
     assert_eq!(document["configuration"], program.file("modelpool.yaml"));
 }

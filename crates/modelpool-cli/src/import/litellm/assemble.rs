@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Limits};
+use super::fields::number;
 use super::groups::{Group, Groups};
 use super::settings::{Settings, Strategy};
 
@@ -11,6 +12,13 @@ pub(super) fn assemble(groups: &Groups, settings: &Settings) -> Json {
     let mut file = Map::new();
     if let Some(total) = settings.total_ms {
         file.insert("timeouts".to_owned(), json!({ "total_ms": total }));
+    }
+    if let Some(retries) = settings.retries {
+        file.insert("retry".to_owned(), json!({ "same_model": retries }));
+    }
+    let breaker = breaker(settings);
+    if !breaker.is_empty() {
+        file.insert("breaker".to_owned(), breaker.into());
     }
     if let Some(key) = &settings.master_key {
         file.insert("keys".to_owned(), json!([{"name": "master", "key": key}]));
@@ -23,7 +31,7 @@ pub(super) fn assemble(groups: &Groups, settings: &Settings) -> Json {
             } else {
                 fallbacks_of(&group.name, groups, settings)
             };
-            models.push(model(alias, deployment, fallbacks));
+            models.push(model(alias, deployment, fallbacks, settings));
         }
     }
     file.insert("models".to_owned(), Json::Array(models));
@@ -34,7 +42,40 @@ pub(super) fn assemble(groups: &Groups, settings: &Settings) -> Json {
     Json::Object(file)
 }
 
-fn model(alias: &str, deployment: &Deployment, fallbacks: Vec<&str>) -> Json {
+/// LiteLLM leaves a deployment alone after more failures in a minute than are allowed.
+fn breaker(settings: &Settings) -> Map<String, Json> {
+    let mut breaker = Map::new();
+    if let Some(allowed) = settings.allowed_fails {
+        breaker.insert("failures".to_owned(), (allowed + 1).into());
+        breaker.insert("window_s".to_owned(), 60.into());
+    }
+    if let Some(cooldown) = &settings.cooldown {
+        breaker.insert("open_s".to_owned(), cooldown.clone().into());
+    }
+    breaker
+}
+
+/// A default of the router is for deployments that have no limits of their own.
+fn limits(deployment: &Deployment, settings: &Settings) -> Map<String, Json> {
+    let limits = match deployment.limits {
+        none if none == Limits::default() => Limits {
+            max_concurrent: settings.max_concurrent,
+            ..none
+        },
+        own => own,
+    };
+    let members = [
+        ("rpm", limits.rpm),
+        ("tpm", limits.tpm),
+        ("max_concurrent", limits.max_concurrent),
+    ];
+    let members = members.into_iter();
+    members
+        .filter_map(|(key, limit)| Some((key.to_owned(), limit?.into())))
+        .collect()
+}
+
+fn model(alias: &str, deployment: &Deployment, fallbacks: Vec<&str>, settings: &Settings) -> Json {
     let mut model = Map::new();
     model.insert("alias".to_owned(), alias.into());
     model.insert("provider".to_owned(), deployment.provider.into());
@@ -62,6 +103,10 @@ fn model(alias: &str, deployment: &Deployment, fallbacks: Vec<&str>) -> Json {
     }
     if let Some(total) = deployment.total_ms {
         model.insert("timeouts".to_owned(), json!({ "total_ms": total }));
+    }
+    let limits = limits(deployment, settings);
+    if !limits.is_empty() {
+        model.insert("limits".to_owned(), limits.into());
     }
     if !fallbacks.is_empty() {
         model.insert("fallbacks".to_owned(), fallbacks.into());
@@ -129,11 +174,7 @@ fn selector(group: &Group, strategy: Strategy) -> Json {
         Strategy::Latency => json!("latency"),
         Strategy::Cost => json!("cost"),
         Strategy::Shuffle => {
-            let weights: Map<String, Json> = group
-                .members
-                .iter()
-                .filter_map(|(alias, deployment)| Some((alias.clone(), weight(deployment.weight?))))
-                .collect();
+            let weights = weights(group);
             // Weights of nothing but 0 would never choose.
             if weights.values().any(|weight| *weight != json!(0)) {
                 json!({"kind": "weighted", "weights": weights})
@@ -144,11 +185,19 @@ fn selector(group: &Group, strategy: Strategy) -> Json {
     }
 }
 
-/// A whole weight as an integer: `9`, not `9.0`.
-fn weight(weight: f64) -> Json {
-    if weight.fract() == 0.0 && weight < 1e15 {
-        json!(weight as u64)
-    } else {
-        json!(weight)
-    }
+/// What LiteLLM shares requests out by: weights, or else the limits.
+fn weights(group: &Group) -> Map<String, Json> {
+    let by: [fn(&Deployment) -> Option<f64>; 3] = [
+        |deployment| deployment.weight,
+        |deployment| deployment.limits.rpm.map(|rpm| rpm as f64),
+        |deployment| deployment.limits.tpm.map(|tpm| tpm as f64),
+    ];
+    let weights = by.map(|weight| {
+        let members = group.members.iter();
+        members
+            .filter_map(|(alias, deployment)| Some((alias.clone(), number(weight(deployment)?).into())))
+            .collect::<Map<_, _>>()
+    });
+    let mut weights = weights.into_iter();
+    weights.find(|weights| !weights.is_empty()).unwrap_or_default()
 }

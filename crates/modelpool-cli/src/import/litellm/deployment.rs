@@ -28,7 +28,22 @@ pub(super) struct Deployment {
     pub(super) total_ms: Option<u64>,
     /// Its share of the group's requests.
     pub(super) weight: Option<f64>,
+    pub(super) limits: Limits,
 }
+
+/// How much of it may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) rpm: Option<u64>,
+    pub(super) tpm: Option<u64>,
+    pub(super) max_concurrent: Option<u64>,
+}
+
+/// The most calls at the same time that our file takes.
+pub(super) const MAX_CONCURRENT: u64 = 1_000_000;
+
+/// The most requests or tokens per minute that our file takes.
+const MAX_PER_MINUTE: u64 = 1_000_000_000_000;
 
 /// Parameters of a call. As a default of ours they go into the body of requests that do not set
 /// them, which is what LiteLLM does with them.
@@ -95,6 +110,7 @@ fn read(item: &Item<'_>, report: &mut Report) -> Option<Deployment> {
             .take("timeout")
             .and_then(|limit| limit.milliseconds(report)),
         weight: params.take("weight").and_then(|weight| weight.number(report)),
+        limits: limits(&mut params, report),
         group,
     };
     additions(&mut deployment, &mut params, report);
@@ -215,6 +231,15 @@ fn key(reached: &Reached, params: &mut Fields<'_>, report: &mut Report) -> Optio
     }
 }
 
+fn limits(params: &mut Fields<'_>, report: &mut Report) -> Limits {
+    let mut limit = |key: &str, most: u64| params.take(key)?.whole(1..=most, report);
+    Limits {
+        rpm: limit("rpm", MAX_PER_MINUTE),
+        tpm: limit("tpm", MAX_PER_MINUTE),
+        max_concurrent: limit("max_parallel_requests", MAX_CONCURRENT),
+    }
+}
+
 /// Headers and members of the body that are added to every call.
 fn additions(deployment: &mut Deployment, params: &mut Fields<'_>, report: &mut Report) {
     for key in ["extra_headers", "headers"] {
@@ -246,14 +271,13 @@ fn additions(deployment: &mut Deployment, params: &mut Fields<'_>, report: &mut 
 
 fn reason(key: &str) -> &'static str {
     match key {
-        "rpm" | "tpm" | "max_parallel_requests" => "limits are not available in this version",
         "num_retries" | "max_retries" | "retry_policy" => {
-            "retries of the same model are not available in this version"
+            "retries are the same for all models here: `retry: {same_model: …}`"
         }
         "max_budget" | "budget_duration" => "budgets are not available in this version",
         "stream_timeout" => "write `timeouts: {first_token_ms: …}` or `{idle_ms: …}` for what is meant",
         "order" => "write a pool with `selector: {kind: tiers, …}` for what is meant",
-        "cooldown_time" => "breakers cannot be set in this version",
+        "cooldown_time" => "breakers are the same for all models here: `breaker: {open_s: …}`",
         "litellm_credential_name" => "write the key and the address with the model",
         _ => "it has no counterpart here",
     }

@@ -1,6 +1,8 @@
 //! Reading a mapping key by key, and reporting every key nobody asked for.
 
-use serde_json::Value as Json;
+use std::ops::RangeInclusive;
+
+use serde_json::{Number, Value as Json};
 
 use super::NotCarried;
 use super::tree::{Entry, Node, NotYaml, Place, Value};
@@ -147,9 +149,35 @@ impl<'a> Item<'a> {
         number
     }
 
+    /// A whole number within a range.
+    pub(super) fn whole(&self, range: RangeInclusive<u64>, report: &mut Report) -> Option<u64> {
+        let number = self.number(report)?;
+        // Casting cuts off what is too large, which then is outside of the range.
+        let whole = (number.fract() == 0.0).then_some(number as u64);
+        let whole = whole.filter(|whole| range.contains(whole));
+        if whole.is_none() {
+            let (from, to) = range.into_inner();
+            report.item(
+                self,
+                format!("here it has to be a whole number from {from} to {to}"),
+            );
+        }
+        whole
+    }
+
     /// The value as JSON, with references to the environment in our form.
     pub(super) fn json(&self) -> Json {
         json(self.node)
+    }
+
+    /// Seconds, as a number our file takes for a time.
+    pub(super) fn seconds(&self, report: &mut Report) -> Option<Number> {
+        let seconds = self.number(report)?;
+        if (0.001..=86_400.0).contains(&seconds) {
+            return Some(number(seconds));
+        }
+        report.item(self, "here it has to lie between a millisecond and a day");
+        None
     }
 
     /// Seconds, as whole milliseconds within what our limits take.
@@ -221,6 +249,14 @@ impl<'a> Fields<'a> {
             path,
         }
     }
+}
+
+/// A whole number without a point: `9`, not `9.0`.
+pub(super) fn number(number: f64) -> Number {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return (number as i64).into();
+    }
+    Number::from_f64(number).unwrap_or_else(|| 0.into())
 }
 
 fn json(node: &Node) -> Json {

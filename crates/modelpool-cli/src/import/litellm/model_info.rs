@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value as Json, json};
 
-use super::fields::{Fields, Item, Report};
+use super::fields::{Fields, Item, Report, number};
 
 /// LiteLLM's flags, and ours.
 const FLAGS: [(&str, &str); 10] = [
@@ -134,11 +134,7 @@ fn price(
 /// 0.0000025 per token is 2.5, not 2.4999999999999996.
 fn per_million(dollars: f64) -> Number {
     let per_million = dollars * 1e6;
-    let rounded: f64 = format!("{per_million:.6}").parse().unwrap_or(per_million);
-    if rounded.fract() == 0.0 && rounded < 1e15 {
-        return (rounded as u64).into();
-    }
-    Number::from_f64(rounded).unwrap_or_else(|| 0.into())
+    number(format!("{per_million:.6}").parse().unwrap_or(per_million))
 }
 
 #[cfg(test)]

@@ -1,7 +1,16 @@
 //! The sections beside `model_list`: `litellm_settings`, `router_settings` and `general_settings`.
 
+use serde_json::Number;
+
+use super::deployment::MAX_CONCURRENT;
 use super::fields::{Fields, Item, Report};
 use super::groups::Groups;
+
+/// The most further calls of a model that our file takes.
+const MAX_RETRIES: u64 = 10;
+
+/// One less than the most failures before a breaker opens that our file takes.
+const MAX_ALLOWED_FAILS: u64 = 9_999;
 
 /// What was read of them.
 #[derive(Debug, Default)]
@@ -15,6 +24,14 @@ pub(super) struct Settings {
     pub(super) other_names: Vec<(String, String)>,
     pub(super) total_ms: Option<u64>,
     pub(super) master_key: Option<String>,
+    /// Further calls of a model that failed.
+    pub(super) retries: Option<u64>,
+    /// Failures in a minute that a deployment is allowed; one more, and it is left alone.
+    pub(super) allowed_fails: Option<u64>,
+    /// Seconds for which it is left alone.
+    pub(super) cooldown: Option<Number>,
+    /// Calls at the same time, of a deployment without limits of its own.
+    pub(super) max_concurrent: Option<u64>,
 }
 
 /// How a deployment of a group is chosen.
@@ -37,14 +54,7 @@ pub(super) fn read(file: &mut Fields<'_>, groups: &Groups, report: &mut Report) 
         let Some(mut fields) = fields else { continue };
         routing(&mut fields, &mut settings, groups, report);
         fallbacks(&mut fields, &mut settings, groups, report);
-        for key in ["timeout", "request_timeout"] {
-            let Some(item) = fields.take(key) else { continue };
-            if settings.total_ms.is_some() {
-                report.item(&item, "another limit on time holds over this one");
-            } else {
-                settings.total_ms = item.milliseconds(report);
-            }
-        }
+        limits(&mut fields, &mut settings, report);
         fields.report_rest(report, reason);
     }
     let general = file
@@ -56,6 +66,52 @@ pub(super) fn read(file: &mut Fields<'_>, groups: &Groups, report: &mut Report) 
         general.report_rest(report, reason);
     }
     settings
+}
+
+/// Limits on time, on failures and on use.
+fn limits(fields: &mut Fields<'_>, settings: &mut Settings, report: &mut Report) {
+    for key in ["timeout", "request_timeout"] {
+        set(
+            &mut settings.total_ms,
+            fields.take(key),
+            report,
+            Item::milliseconds,
+        );
+    }
+    let retries = fields.take("num_retries");
+    set(&mut settings.retries, retries, report, |item, report| {
+        item.whole(0..=MAX_RETRIES, report)
+    });
+    let allowed_fails = fields.take("allowed_fails");
+    set(
+        &mut settings.allowed_fails,
+        allowed_fails,
+        report,
+        |item, report| item.whole(0..=MAX_ALLOWED_FAILS, report),
+    );
+    let cooldown = fields.take("cooldown_time");
+    set(&mut settings.cooldown, cooldown, report, Item::seconds);
+    let max_concurrent = fields.take("default_max_parallel_requests");
+    set(
+        &mut settings.max_concurrent,
+        max_concurrent,
+        report,
+        |item, report| item.whole(1..=MAX_CONCURRENT, report),
+    );
+}
+
+/// Sets what is not set yet.
+fn set<'a, T>(
+    setting: &mut Option<T>,
+    item: Option<Item<'a>>,
+    report: &mut Report,
+    read: impl FnOnce(&Item<'a>, &mut Report) -> Option<T>,
+) {
+    match item {
+        Some(item) if setting.is_some() => report.item(&item, "what was said elsewhere holds over this"),
+        Some(item) => *setting = read(&item, report),
+        None => {}
+    }
 }
 
 fn routing(fields: &mut Fields<'_>, settings: &mut Settings, groups: &Groups, report: &mut Report) {
@@ -155,17 +211,19 @@ fn not_there(name: &str) -> String {
 /// Why a key of these sections, or of the top of the file, is not carried over.
 pub(super) fn reason(key: &str) -> &'static str {
     match key {
-        "num_retries" | "max_retries" | "retry_policy" | "model_group_retry_policy" | "retry_after" => {
-            "retries of the same model are not available in this version"
+        "max_retries" | "retry_policy" | "model_group_retry_policy" => {
+            "what failed decides here whether a model is asked again; `retry: {same_model: …}` says how often"
         }
-        "allowed_fails" | "allowed_fails_policy" | "cooldown_time" | "disable_cooldowns" => {
-            "breakers cannot be set in this version"
+        "retry_after" => "write `retry: {backoff_ms: [FIRST, LONGEST]}` for what is meant",
+        "allowed_fails_policy" => "what failed decides here whether it counts against a model",
+        "disable_cooldowns" => {
+            "breakers are always on here; a higher `breaker: {failures: …}` opens them later"
         }
         "max_budget" | "budget_duration" | "max_internal_user_budget" | "provider_budget_config" => {
             "budgets are not available in this version"
         }
-        "max_parallel_requests" | "global_max_parallel_requests" | "default_max_parallel_requests" => {
-            "limits are not available in this version"
+        "max_parallel_requests" | "global_max_parallel_requests" => {
+            "write `limits` with each model, or `rpm` and `tpm` with a key, for what is meant"
         }
         "redis_host" | "redis_port" | "redis_password" | "redis_url" | "redis_db" => {
             "shared state is not available in this version"

@@ -1,7 +1,10 @@
 //! Files as people have them, and single lines that are easy to get wrong. Whatever comes out has
 //! to be a configuration our own reader takes.
 
-use modelpool::config::{self, FileConfig, Format, NoChecks};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use modelpool::config::{self, BreakerSettings, FileConfig, Format, NoChecks, RetryPolicy};
 
 use super::{Imported, convert};
 
@@ -65,6 +68,19 @@ fn a_production_file_says_all_that_is_missing() {
     assert_eq!(pools, ["gpt-4o", "gpt-4"]);
     assert_eq!(config.keys.len(), 1);
     assert_eq!(config.timeouts.total.map(|total| total.as_secs()), Some(120));
+    assert_eq!(config.retry.same_model, 3);
+    let limits = |at: usize| {
+        let limits = config.models[at].limits;
+        (
+            limits.requests_per_minute.map(NonZeroU64::get),
+            limits.tokens_per_minute.map(NonZeroU64::get),
+            limits.max_concurrent.map(NonZeroUsize::get),
+        )
+    };
+    assert_eq!(limits(0), (Some(500), Some(300_000), None));
+    assert_eq!(limits(1), limits(0), "a merged key");
+    assert_eq!(limits(2), (None, None, Some(10)));
+    assert_eq!(limits(3), (None, None, None));
     assert_eq!(config.models[2].fallbacks, ["gpt-4o-1", "gpt-4o-2", "qwen-coder"]);
     assert_eq!(
         config.models[4].fallbacks, [""; 0],
@@ -81,9 +97,7 @@ fn a_production_file_says_all_that_is_missing() {
         )
     );
     let lines: Vec<usize> = imported.not_carried_over.iter().map(|line| line.line).collect();
-    let expected = [
-        5, 15, 15, 16, 16, 33, 40, 43, 52, 66, 68, 72, 73, 74, 75, 76, 77, 82, 86,
-    ];
+    let expected = [5, 33, 43, 52, 68, 72, 73, 74, 75, 76, 77, 82, 86];
     assert_eq!(lines, expected, "{:#?}", reasons(&imported));
 }
 
@@ -119,6 +133,72 @@ fn several_deployments_become_a_pool_of_their_name() {
             .as_ref()
             .map(|selector| selector.value.to_string());
         assert_eq!(selector.as_deref(), Some(expected), "{routing}");
+    }
+}
+
+#[test]
+fn retries_cooldowns_and_limits_hold_for_all_models() {
+    let entries = model("a", "model: openai/x") + &model("b", "model: groq/y, rpm: 7, cooldown_time: 9");
+    let settings = "router_settings:\n  num_retries: 2\n  allowed_fails: 3\n  cooldown_time: 2.5\n  \
+                    default_max_parallel_requests: 4\nlitellm_settings:\n  num_retries: 5\n";
+    let (imported, config) = carried(&format!("model_list:\n{entries}{settings}"));
+    let retry = RetryPolicy {
+        same_model: 2,
+        ..RetryPolicy::default()
+    };
+    assert_eq!(config.retry, retry, "what the router says holds");
+    let open = Duration::from_millis(2500);
+    let breaker = BreakerSettings {
+        failures: 4,
+        window: Duration::from_secs(60),
+        open_first: open,
+        open_cap: open,
+    };
+    assert_eq!(config.breaker, breaker, "after more failures than are allowed");
+    let concurrent = [0, 1].map(|at| config.models[at].limits.max_concurrent.map(NonZeroUsize::get));
+    assert_eq!(
+        concurrent,
+        [Some(4), None],
+        "a default is for what has no limit of its own"
+    );
+    assert_eq!(
+        reasons(&imported),
+        [
+            "3:61 model_list[1].litellm_params.cooldown_time: breakers are the same for all models here: `breaker: {open_s: …}`",
+            "10:3 litellm_settings.num_retries: what was said elsewhere holds over this",
+        ]
+    );
+}
+
+#[test]
+fn limits_that_our_file_does_not_take_are_said() {
+    let entries = model(
+        "a",
+        "model: openai/x, rpm: 0, tpm: 1.5, max_parallel_requests: 1e9",
+    );
+    let settings = "router_settings: {num_retries: 11, cooldown_time: 0, allowed_fails: 1e5}\n";
+    let (imported, config) = carried(&format!("model_list:\n{entries}{settings}"));
+    assert_eq!(config.models[0].limits, modelpool::ModelLimits::default());
+    assert_eq!(config.retry, RetryPolicy::default());
+    assert_eq!(config.breaker, BreakerSettings::default());
+    let reasons = reasons(&imported);
+    assert_eq!(reasons.len(), 6, "{reasons:#?}");
+    assert!(reasons[0].ends_with("rpm: here it has to be a whole number from 1 to 1000000000000"));
+}
+
+/// As LiteLLM shares requests out where nobody wrote weights.
+#[test]
+fn limits_are_weights_where_there_are_none() {
+    for (first, second, expected) in [
+        ("rpm: 10", "rpm: 30", r#"{"a-1":10,"a-2":30}"#),
+        ("tpm: 10", "tpm: 30", r#"{"a-1":10,"a-2":30}"#),
+        ("weight: 1, rpm: 10", "weight: 2, rpm: 10", r#"{"a-1":1,"a-2":2}"#),
+    ] {
+        let entries = model("a", &format!("model: openai/x, {first}"))
+            + &model("a", &format!("model: groq/y, {second}"));
+        let (_, config) = carried(&format!("model_list:\n{entries}"));
+        let selector = &config.pools[0].selector.as_ref().unwrap().value;
+        assert_eq!(selector["weights"].to_string(), expected);
     }
 }
 
