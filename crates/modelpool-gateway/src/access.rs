@@ -87,14 +87,15 @@ impl Access {
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = CallerKey>) -> Self {
         let scope = |key: CallerKey| {
-            let limits = CallerLimits::per_minute(key.requests_per_minute, key.tokens_per_minute);
+            let (requests, tokens) = (key.requests_per_minute, key.tokens_per_minute);
+            let limited = requests.is_some() || tokens.is_some();
             let scope = Scope {
                 caller: Some(key.name.into()),
                 models: key
                     .models
                     .map(|names| names.into_iter().map(Into::into).collect()),
                 requirements: key.requirements,
-                limits: Some(Arc::new(limits)),
+                limits: limited.then(|| Arc::new(CallerLimits::per_minute(requests, tokens))),
             };
             (digest(key.key.expose_secret()), scope)
         };

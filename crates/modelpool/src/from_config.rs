@@ -297,7 +297,25 @@ fn parse_path(dotted: &str) -> Path {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
+
+    #[test]
+    fn a_model_keeps_its_limits_and_its_group() {
+        let source = "models:\n- {alias: a, provider: local, model_name: m, base_url: http://h/, limits: {rpm: 7}, \
+                      quota_group: g}\n- {alias: b, provider: local, model_name: m, base_url: http://h/}\n";
+        let nothing = |_: &str| None;
+        let config = config::read(source, config::Format::Yaml, "m", &nothing, &config::NoChecks);
+        let pool = pool_from_config(&config.unwrap(), ModelPool::builder()).unwrap();
+        let told = |alias: &str| {
+            let entry = pool.get(alias).unwrap();
+            let limits = entry.config().limits.requests_per_minute;
+            (limits.map(NonZeroU64::get), entry.config().quota_group.clone())
+        };
+        assert_eq!(told("a"), (Some(7), Some("g".into())));
+        assert_eq!(told("b"), (None, None));
+    }
 
     #[test]
     fn dotted_paths_are_read() {

@@ -1,6 +1,8 @@
 //! Whatever the bytes are, reading them ends in a configuration or in mistakes that have a place in
 //! the file: no panic, no endless loop, no position outside.
 
+use std::time::Duration;
+
 use modelpool::config::{self, Format, NoChecks};
 use proptest::prelude::*;
 
@@ -17,6 +19,9 @@ models:
 pools:
   support: {models: [fast], selector: cost}
 timeouts: {connect_ms: 3000, total_ms: 600000}
+retry: {same_model: 1, backoff_ms: [250, 4000]}
+breaker: {window_s: 0.5, open_s: [0.2, 15]}
+hedging: {max_share: 0.05}
 keys:
   - {name: team-a, key: "k\u00e9y", models: [fast, support]}
 "#;
@@ -24,6 +29,8 @@ keys:
 const TOML: &str = r#"
 default = "fast"
 timeouts.connect_ms = 3_000
+breaker = {open_s = 1_0.5, failures = 5}
+retry.backoff_ms = [1, 2]
 [[models]]
 alias = "fast"
 provider = "图"
@@ -37,7 +44,7 @@ models = ["fast"]
 
 const JSON: &str = r#"{"default": "fast", "models": [{"alias": "fast", "provider": "图",
 "model_name": "m", "capabilities": {"custom": {"a": [1e5, null, "\ud83d\ude00"]}}}],
-"pools": {"support": {"models": ["fast"], "selector": {"kind": "cost"}}}}"#;
+"breaker": {"open_s": [1, 1.5e1]}, "hedging": {"max_share": 1}, "pools": {"support": {"models": ["fast"], "selector": {"kind": "cost"}}}}"#;
 
 fn seed(format: Format) -> &'static str {
     match format {
@@ -72,6 +79,16 @@ fn format() -> impl Strategy<Value = Format> {
     prop_oneof![Just(Format::Yaml), Just(Format::Toml), Just(Format::Json)]
 }
 
+/// Numbers in reach, at the edges, and of any size.
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0.0001_f64..2.0).prop_map(|number| number.to_string()),
+        2 => prop::sample::select(vec!["0", "1", "0.001", "86400", "86400.001", ".inf", ".nan", "-0.0", "1e-400"])
+            .prop_map(str::to_owned),
+        1 => any::<f64>().prop_map(|number| format!("{number:e}")),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -97,6 +114,25 @@ proptest! {
             text.splice(at..end, inserted.chars());
         }
         check(text.into_iter().collect::<String>().as_bytes(), format);
+    }
+
+    /// Whatever stands there, what is taken is within its range, and what grows does not shrink.
+    #[test]
+    fn times_and_shares_are_within_their_range(numbers in prop::collection::vec(number(), 4), one in any::<bool>()) {
+        let [window, first, cap, share] = numbers.as_slice() else { unreachable!() };
+        let open = if one { first.clone() } else { format!("[{first}, {cap}]") };
+        let source = format!(
+            "models: []\nbreaker: {{window_s: {window}, open_s: {open}}}\nhedging: {{max_share: {share}}}\n"
+        );
+        check(source.as_bytes(), Format::Yaml);
+        if let Ok(config) = config::read(&source, Format::Yaml, "m", &|_: &str| None, &NoChecks) {
+            let times = Duration::from_millis(1)..=Duration::from_secs(86_400);
+            let breaker = config.breaker;
+            prop_assert!([breaker.window, breaker.open_first, breaker.open_cap].iter().all(|t| times.contains(t)));
+            prop_assert!(breaker.open_first <= breaker.open_cap);
+            let share = config.hedging.expect("it is written").max_share;
+            prop_assert!(share > 0.0 && share <= 1.0);
+        }
     }
 
     /// The place of a misspelt key is where that key stands, whatever stands before it.
