@@ -87,6 +87,22 @@ pub(crate) enum Command {
     ///
     /// Without a message, what is piped in is the message; with one, it comes after it.
     Chat(ChatArguments),
+    /// Tell how the models of a running gateway perform
+    ///
+    /// Asks a running gateway how its models performed: calls, successes, latency, tokens, cost and
+    /// failures. With an alias, the same of one model by period.
+    ///
+    /// The gateway's `admin_key` is read from $MODELPOOL_ADMIN_KEY.
+    Stats(StatsArguments),
+    /// Tell what became of a request to a running gateway
+    ///
+    /// Asks a running gateway what became of one of its last 10,000 requests: which models were tried,
+    /// how each attempt went and how long it took, and the plan it followed. Nothing that was said is
+    /// kept.
+    ///
+    /// The id stands in the header x-modelpool-request-id of every answer. The gateway's `admin_key` is
+    /// read from $MODELPOOL_ADMIN_KEY.
+    Trace(TraceArguments),
     /// Write a configuration, from what is found on this machine
     ///
     /// Writes a configuration that works here: from the keys in the environment, and the servers that
@@ -254,6 +270,61 @@ pub(crate) struct ChatArguments {
     /// Wait for the whole answer instead of writing it as it comes
     #[arg(long)]
     pub(crate) no_stream: bool,
+}
+
+/// Which gateway is asked.
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArguments {
+    /// Where the gateway is
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_hint = ValueHint::Url)]
+    pub(crate) url: String,
+}
+
+/// What `stats` is told.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  modelpool stats
+  modelpool stats fast                        one model, by period
+  modelpool stats --period hour --url http://10.0.0.7:8080
+  modelpool stats --json | jq '.models | map_values(.success_rate)'")]
+pub(crate) struct StatsArguments {
+    /// Tell of this model alone
+    #[arg(value_name = "ALIAS")]
+    pub(crate) alias: Option<String>,
+
+    /// What of all models is told
+    #[arg(long, value_name = "PERIOD", default_value = "ever", conflicts_with = "alias")]
+    pub(crate) period: Period,
+
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArguments,
+}
+
+/// A period of statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Period {
+    /// The last minute
+    Minute,
+    /// The last hour
+    Hour,
+    /// Since the gateway was started
+    Ever,
+}
+
+/// What `trace` is told.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  modelpool trace req_7f3c9a0e5b21d846000000000001
+  modelpool trace req_7f3c9a0e5b21d846000000000001 --json | jq '.attempts[] | {alias, latency_ms, error}'")]
+pub(crate) struct TraceArguments {
+    /// The id of the request
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArguments,
 }
 
 /// What `init` is told.

@@ -1,4 +1,4 @@
-//! A few HTTP requests of the program's own: looking for servers, and the demo's.
+//! A few HTTP requests of the program's own: looking for servers, the demo's, and asking a gateway.
 //!
 //! They go through the same transport as the pool's calls, with a limit on time and on size.
 
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{HeaderMap, Method, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use modelpool::HttpTransport;
 use modelpool::Transport as _;
 use serde_json::Value;
@@ -41,21 +42,39 @@ impl Client {
 
     /// Gets a resource.
     pub(crate) async fn get(&self, url: &str) -> Result<Reply, String> {
-        self.send(Method::GET, url, Bytes::new()).await
+        self.send(Method::GET, url, None, Bytes::new()).await
+    }
+
+    /// Gets a resource, as whoever that header's key belongs to.
+    pub(crate) async fn get_as(
+        &self,
+        authorization: Option<HeaderValue>,
+        url: &str,
+    ) -> Result<Reply, String> {
+        self.send(Method::GET, url, authorization, Bytes::new()).await
     }
 
     /// Posts JSON.
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Result<Reply, String> {
-        self.send(Method::POST, url, body.to_string().into()).await
+        self.send(Method::POST, url, None, body.to_string().into()).await
     }
 
-    async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Reply, String> {
-        let request = Request::builder()
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        authorization: Option<HeaderValue>,
+        body: Bytes,
+    ) -> Result<Reply, String> {
+        let mut request = Request::builder()
             .method(method)
             .uri(url)
-            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| error.to_string())?;
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         let exchange = async {
             let answer = self
                 .transport

@@ -5,6 +5,7 @@
 //! file per command; `output` and `exit` say how results and failures leave the program.
 
 mod arguments;
+mod ask;
 mod commands;
 mod configuration;
 mod demo;

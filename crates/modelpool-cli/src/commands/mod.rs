@@ -11,6 +11,8 @@ mod models;
 mod select;
 mod serve;
 mod simulate_upstream;
+mod stats;
+mod trace;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::{Exit, Failure};
@@ -25,6 +27,8 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Models(_) => models::run(config, output),
         Command::Select(select) => select::run(&select, config, output),
         Command::Chat(chat) => chat::run(&chat, config, output),
+        Command::Stats(stats) => stats::run(&stats, output),
+        Command::Trace(trace) => trace::run(&trace, output),
         Command::Init(init) => init::run(&init, config, output),
         Command::Import(import) => import::run(&import, output),
         Command::Demo(demo) => demo::run(&demo, output),

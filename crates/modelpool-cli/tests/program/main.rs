@@ -14,4 +14,5 @@ mod init;
 mod run;
 mod select_and_models;
 mod serve;
+mod stats_and_trace;
 mod usage;

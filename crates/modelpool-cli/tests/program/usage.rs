@@ -4,12 +4,14 @@ use std::io::Read as _;
 
 use crate::run::Program;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "check",
     "models",
     "select",
     "chat",
+    "stats",
+    "trace",
     "init",
     "import",
     "demo",
