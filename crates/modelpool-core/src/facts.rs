@@ -159,12 +159,13 @@ impl TextSize {
         let mut rest = inner.as_bytes();
         while let Some(at) = memchr::memchr(b'\\', rest) {
             let escape = &rest[at..];
-            let length = if escape.get(1) == Some(&b'u') { 6 } else { 2 }.min(escape.len());
+            let is_code = escape.get(1) == Some(&b'u');
+            let length = if is_code { 6 } else { 2 }.min(escape.len());
             size.by_length[0] = size.by_length[0].saturating_sub(length as u64);
-            let code = escape
-                .get(2..6)
-                .and_then(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-            match code.filter(|_| length == 6) {
+            let digits = escape.get(2..6).filter(|_| is_code);
+            let code =
+                digits.and_then(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+            match code {
                 None | Some(0..0x80) => size.by_length[0] += 1,
                 Some(0x80..0x800) => size.by_length[1] += 1,
                 // The first half of a pair stands for the character, the second for nothing.

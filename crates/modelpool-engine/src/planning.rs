@@ -45,7 +45,11 @@ pub(crate) fn plan(
     if infer_words && facts.operation == Operation::Chat {
         Arc::make_mut(&mut facts).speaks_of_images = last_message_speaks_of_images(&call.body.bytes);
     }
-    let mut inferred = infer(&facts, infer_words).overridden_by(&call.options.requirements);
+    let explicit = &call.options.requirements;
+    let mut inferred = infer(&facts, infer_words);
+    if !explicit.is_empty() {
+        inferred = inferred.overridden_by(explicit);
+    }
     let only_words = facts.speaks_of_images && facts.images == 0;
     if only_words && inferred.get(Flag::Vision.key()).is_some() && !somebody_sees(snapshot, &resolved) {
         inferred = inferred.without(Flag::Vision.key());
@@ -54,13 +58,16 @@ pub(crate) fn plan(
                 .to_owned(),
         );
     }
-    let requirements = call
-        .options
-        .requirements
-        .clone()
-        .and(&inferred)
-        .and(&pool_requirements)
-        .and(&call.scope.requirements);
+    // Most requests ask for nothing but what they are; nothing is copied for them.
+    let mut requirements = match explicit.is_empty() {
+        true => inferred,
+        false => explicit.clone().and(&inferred),
+    };
+    for further in [&pool_requirements, &call.scope.requirements] {
+        if !further.is_empty() {
+            requirements = requirements.and(further);
+        }
+    }
     let fallbacks = call
         .options
         .fallbacks

@@ -19,16 +19,20 @@ use crate::request_head::{add_requirements, check_size, request_id};
 use crate::streaming::{Calling, StreamBody};
 
 /// A call, from its request to the beginning of its answer.
-pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, operation: Operation) -> Response {
+pub(crate) async fn call(
+    gateway: Arc<Gateway>,
+    request: Request<Body>,
+    path: &'static str,
+    operation: Operation,
+) -> Response {
     let id = request_id(&gateway, request.headers());
-    let uri = request.uri().clone();
     let call = match read(&gateway, request, operation).await {
         Ok(call) => Call {
             request_id: Arc::clone(&id),
             ..call
         },
         Err(failure) => {
-            access_log::refused(&id, uri.path(), &failure);
+            access_log::refused(&id, path, &failure);
             return failure.into_response(&id);
         }
     };

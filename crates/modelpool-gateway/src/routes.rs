@@ -56,7 +56,7 @@ impl Service<Request<Incoming>> for Routes {
         let is_call = |(path, _): &&(&str, Operation)| *path == request.uri().path();
         let gateway = Arc::clone(&self.gateway);
         match CALLS.iter().find(is_call) {
-            Some((_, operation)) if request.method() == Method::POST => {
+            Some((path, operation)) if request.method() == Method::POST => {
                 let request = request.map(Body::new);
                 Box::pin(async move {
                     let response = calls::call(Arc::clone(&gateway), request, *operation).await;
@@ -80,7 +80,7 @@ fn router(gateway: Arc<Gateway>) -> Router {
     let calls = CALLS
         .into_iter()
         .fold(Router::new(), |router, (path, operation)| {
-            let call = move |State(gateway), request| calls::call(gateway, request, operation);
+            let call = move |State(gateway), request| calls::call(gateway, request, path, operation);
             router.route(path, post(call))
         });
     admin::routes(calls)
