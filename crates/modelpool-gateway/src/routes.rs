@@ -59,7 +59,7 @@ impl Service<Request<Incoming>> for Routes {
             Some((path, operation)) if request.method() == Method::POST => {
                 let request = request.map(Body::new);
                 Box::pin(async move {
-                    let response = calls::call(Arc::clone(&gateway), request, *operation).await;
+                    let response = calls::call(Arc::clone(&gateway), request, path, *operation).await;
                     gateway.answered.count(Asked::Call, response.status());
                     Ok(response)
                 })
