@@ -18,10 +18,13 @@ pub struct RetryPolicy {
     /// The longest a request waits for a model that may not be called yet (a rate limit, an open
     /// breaker) when no other can take it. A deadline the caller set allows all of its time.
     pub max_wait: Duration,
+    /// Whether a request that one vendor refused for its content is shown to the next. Else the caller is told
+    /// of the refusal.
+    pub refusals_fail_over: bool,
 }
 
 impl Default for RetryPolicy {
-    /// 4 models, 1 further call of each, 250 ms doubling to 4 s, 3 s.
+    /// 4 models, 1 further call of each, 250 ms doubling to 4 s, 3 s, refusals are passed on.
     fn default() -> Self {
         Self {
             max_models: 4,
@@ -29,6 +32,7 @@ impl Default for RetryPolicy {
             backoff_first: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(4),
             max_wait: Duration::from_secs(3),
+            refusals_fail_over: false,
         }
     }
 }

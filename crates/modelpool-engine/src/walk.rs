@@ -363,10 +363,11 @@ impl Walk {
             return Ok(());
         }
         self.learn(index, &error);
-        if error.verdict() == Verdict::Stop && !continues {
+        let policy = self.pool.inner.retry;
+        let refused = *error.kind() == ErrorKind::ContentFilter && policy.refusals_fail_over;
+        if error.verdict() == Verdict::Stop && !continues && !refused {
             return Err(error);
         }
-        let policy = self.pool.inner.retry;
         let calls = self
             .tried
             .iter()

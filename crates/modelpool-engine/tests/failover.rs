@@ -194,6 +194,18 @@ async fn not_of_what_would_be_wrong_everywhere() {
 }
 
 #[tokio::test]
+async fn of_refusals_only_where_the_policy_says_so() {
+    let retry = RetryPolicy {
+        refusals_fail_over: true,
+        ..RetryPolicy::default()
+    };
+    let bench = Bench::with(&["a", "b"], ModelPool::builder().retry(retry)).await;
+    bench.fails("a", coded(400, "content_filter"));
+    assert_eq!(&*bench.chat(hello()).await.unwrap().alias, "b");
+    assert_eq!(told(&bench.settled.one()), "completed; a: content_filter, b: ok");
+}
+
+#[tokio::test]
 async fn only_to_models_that_meet_the_requirements() {
     let blind = able().lacks(Flag::Vision);
     let unsure = modelpool_core::Capabilities::new().context_window(100_000);

@@ -72,7 +72,7 @@ fn all_mistakes_of_a_yaml_file_at_once() {
         &[
             "m:1:9: listen: without `keys` anyone who reaches this address could spend your money, list the callers under `keys`, or listen on 127.0.0.1:8080",
             "m:2:10: default: no model has the alias `fsat`, did you mean `fast`? aliases: fast, 图片",
-            "m:3:1: brekers: unknown key, did you mean `breaker`? accepted: listen, default, selector, infer_words, models, pools, timeouts, retry, breaker, hedging, streaming, state, keys, admin_key, catalog, max_body_bytes, shutdown_ms",
+            "m:3:1: brekers: unknown key, did you mean `breaker`? accepted: listen, default, selector, infer_words, models, pools, timeouts, retry, breaker, hedging, health, streaming, state, keys, admin_key, catalog, max_body_bytes, shutdown_ms",
             "m:4:1: experiments: not available in this version, remove the key",
             "m:5:14: infer_words: expected true or false, got the string \"no\", write false, `no` and `off` are plain words",
             "m:7:5: models[0]: missing the key `provider`",

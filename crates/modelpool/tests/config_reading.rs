@@ -57,7 +57,8 @@ pools:
   support: {models: [fast, vision], selector: cost, requirements: {supports_tools: true}}
   ordered: {models: [vision, fast], prefer: {supports_vision: true}, infer_words: true, timeouts: {total_ms: 60000}}
 timeouts: {connect_ms: 3000, first_token_ms: 60000, response_ms: 300000, idle_ms: 30000, total_ms: 600000}
-retry: {max_models: 2, same_model: 0, backoff_ms: [100, 100], max_wait_ms: 0}
+retry: {max_models: 2, same_model: 0, backoff_ms: [100, 100], max_wait_ms: 0, content_filter: fail_over}
+health: {check_every_s: 5}
 breaker: {failures: 3, window_s: 0.5, open_s: [0.2, 1]}
 hedging: {max_share: 0.05}
 streaming: {on_loss: error, keepalive_ms: 10}
@@ -204,8 +205,10 @@ fn assert_is_the_example(config: &FileConfig) {
         backoff_first: pause,
         backoff_cap: pause,
         max_wait: Duration::ZERO,
+        refusals_fail_over: true,
     };
     assert_eq!(config.retry, retry);
+    assert_eq!(config.health_check, Some(Duration::from_secs(5)));
     let breaker = BreakerSettings {
         failures: 3,
         window: Duration::from_millis(500),

@@ -10,7 +10,7 @@ use super::fields::{Default, Field, Kind, MIN_SECONDS, Presence, Section, Unit};
 use super::tables;
 
 /// Every section, in the order of the reference page.
-static SECTIONS: [&Section; 12] = [
+static SECTIONS: [&Section; 13] = [
     &tables::FILE,
     &tables::MODEL,
     &tables::LIMITS,
@@ -20,6 +20,7 @@ static SECTIONS: [&Section; 12] = [
     &tables::RETRY,
     &tables::BREAKER,
     &tables::HEDGING,
+    &tables::HEALTH,
     &tables::STREAMING,
     &tables::STATE,
     &tables::KEY,

@@ -48,6 +48,8 @@ pub struct FileConfig {
     pub breaker: BreakerSettings,
     /// A second call where the first is slow to begin. `None` is never.
     pub hedging: Option<Hedging>,
+    /// The pause between two checks of servers that are shut off. `None` is never.
+    pub health_check: Option<Duration>,
     /// What happens when a stream is lost after the caller has seen some of it.
     pub on_loss: OnLoss,
     /// After so long a silence the gateway tells a caller that the answer is still awaited.
@@ -200,6 +202,7 @@ impl FileConfig {
             retry: policies::retry(file),
             breaker: policies::breaker(file),
             hedging: policies::hedging(file),
+            health_check: policies::health_check(file),
             on_loss: policies::on_loss(file),
             keepalive: policies::keepalive(file),
             store: Store::Memory,

@@ -28,7 +28,12 @@ pub(super) fn retry(file: &View<'_>) -> RetryPolicy {
         backoff_first,
         backoff_cap,
         max_wait: view.time("max_wait_ms").unwrap_or_default(),
+        refusals_fail_over: view.text("content_filter") == Some("fail_over"),
     }
+}
+
+pub(super) fn health_check(file: &View<'_>) -> Option<Duration> {
+    file.below("health", &tables::HEALTH).time("check_every_s")
 }
 
 pub(super) fn breaker(file: &View<'_>) -> BreakerSettings {

@@ -8,7 +8,7 @@ use super::fields::{Default, Field, Kind, Section, Unit, Word};
 
 mod failures;
 
-pub(super) use self::failures::{BREAKER, HEDGING, RETRY, STREAMING, TIMEOUTS};
+pub(super) use self::failures::{BREAKER, HEALTH, HEDGING, RETRY, STREAMING, TIMEOUTS};
 
 /// How long the whole of a request may take where nothing else is said.
 pub(super) const TOTAL_MS: u64 = 600_000;
@@ -99,6 +99,11 @@ pub(super) static FILE: Section = Section {
             "hedging",
             Kind::Section(&HEDGING),
             "a second call where the first is slower to begin than it usually is; never if it is left out",
+        ),
+        Field::optional(
+            "health",
+            Kind::Section(&HEALTH),
+            "active checks of servers that are shut off; none if it is left out",
         ),
         Field::optional(
             "streaming",

@@ -89,7 +89,23 @@ pub(in crate::config) static RETRY: Section = Section {
             Default::Number(3000),
             "longest wait for a model that may not be called yet, when no other can take the request and it has no deadline of its own",
         ),
+        Field::default(
+            "content_filter",
+            Kind::Word(&[now("stop"), now("fail_over")]),
+            Default::Text("stop"),
+            "what becomes of a request that a vendor refuses for its content: `stop` passes the refusal on, `fail_over` shows it to the next model",
+        ),
     ],
+};
+
+pub(in crate::config) static HEALTH: Section = Section {
+    name: "health",
+    doc: "Asking servers that could not be reached whether they can be again, by their list of models, which is free. Requests find that out by themselves; a pool with little traffic finds it out sooner this way.",
+    fields: &[Field::required(
+        "check_every_s",
+        Kind::Seconds { max: MAX_SECONDS },
+        "the pause between two checks",
+    )],
 };
 
 pub(in crate::config) static BREAKER: Section = Section {
