@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// Clients of OpenAI's API reach it at http://ADDRESS/v1. Told to stop, it takes no new requests
     /// and lets those under way finish, at most for the `shutdown_ms` of the configuration; told a
     /// second time it stops at once. Log lines go to standard error.
+    ///
+    /// With $OTEL_EXPORTER_OTLP_ENDPOINT set, each request is sent to that collector as spans.
     Serve(ServeArguments),
     /// Find all mistakes of the configuration
     ///

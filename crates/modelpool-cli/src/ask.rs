@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use crate::arguments::GatewayArguments;
@@ -11,7 +12,7 @@ use crate::http::Client;
 use crate::runtime;
 
 /// Where the key stands. A flag would show it to everyone who lists the processes.
-pub(crate) const ADMIN_KEY: &str = "MODELPOOL_ADMIN_KEY";
+const ADMIN_KEY: &str = "MODELPOOL_ADMIN_KEY";
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -21,8 +22,8 @@ pub(crate) fn get(gateway: &GatewayArguments, path: &[&str]) -> Result<Value, Fa
     let base = gateway.url.trim_end_matches('/');
     let path: Vec<String> = path.iter().map(|part| encoded(part)).collect();
     let url = format!("{base}/admin/v1/{}", path.join("/"));
-    let key = authorization()?;
-    let reply = runtime::simple()?.block_on(Client::new(LIMIT).get_as(key, &url));
+    let headers = authorization()?;
+    let reply = runtime::simple()?.block_on(Client::new(LIMIT).get_with(headers, &url));
     let reply = reply.map_err(|why| {
         Failure::failed(format!("no gateway answers at {base}: {why}"))
             .hint("start one with `modelpool serve`, or say where it is with `--url URL`")
@@ -34,14 +35,14 @@ pub(crate) fn get(gateway: &GatewayArguments, path: &[&str]) -> Result<Value, Fa
     Err(refused(base, reply.status, &document))
 }
 
-fn authorization() -> Result<Option<HeaderValue>, Failure> {
+fn authorization() -> Result<HeaderMap, Failure> {
     let Some(key) = std::env::var(ADMIN_KEY).ok().filter(|key| !key.is_empty()) else {
-        return Ok(None);
+        return Ok(HeaderMap::new());
     };
     let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
         .map_err(|_| Failure::usage(format!("${ADMIN_KEY} holds characters that no key has")))?;
     value.set_sensitive(true);
-    Ok(Some(value))
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
 
 /// The gateway's own words, where what answered is one.

@@ -1,4 +1,5 @@
-//! A few HTTP requests of the program's own: looking for servers, the demo's, and asking a gateway.
+//! A few HTTP requests of the program's own: looking for servers, the demo's, asking a
+//! gateway, sending spans.
 //!
 //! They go through the same transport as the pool's calls, with a limit on time and on size.
 
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use modelpool::HttpTransport;
 use modelpool::Transport as _;
@@ -42,39 +43,45 @@ impl Client {
 
     /// Gets a resource.
     pub(crate) async fn get(&self, url: &str) -> Result<Reply, String> {
-        self.send(Method::GET, url, None, Bytes::new()).await
+        self.get_with(HeaderMap::new(), url).await
     }
 
-    /// Gets a resource, as whoever that header's key belongs to.
-    pub(crate) async fn get_as(
-        &self,
-        authorization: Option<HeaderValue>,
-        url: &str,
-    ) -> Result<Reply, String> {
-        self.send(Method::GET, url, authorization, Bytes::new()).await
+    /// The same with headers.
+    pub(crate) async fn get_with(&self, headers: HeaderMap, url: &str) -> Result<Reply, String> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
     }
 
     /// Posts JSON.
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Result<Reply, String> {
-        self.send(Method::POST, url, None, body.to_string().into()).await
+        self.post_with(HeaderMap::new(), url, body).await
+    }
+
+    /// The same with headers.
+    pub(crate) async fn post_with(
+        &self,
+        headers: HeaderMap,
+        url: &str,
+        body: &Value,
+    ) -> Result<Reply, String> {
+        let body = body.to_string().into();
+        self.send(Method::POST, url, headers, body).await
     }
 
     async fn send(
         &self,
         method: Method,
         url: &str,
-        authorization: Option<HeaderValue>,
+        headers: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, String> {
         let mut request = Request::builder()
             .method(method)
             .uri(url)
-            .header(CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| error.to_string())?;
-        if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
-        }
+        *request.headers_mut() = headers;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
         let exchange = async {
             let answer = self
                 .transport

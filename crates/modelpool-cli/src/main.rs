@@ -20,6 +20,7 @@ mod requirements;
 mod runtime;
 mod stop;
 mod table;
+mod telemetry;
 mod yaml;
 
 use std::ffi::OsStr;

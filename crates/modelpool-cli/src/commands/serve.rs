@@ -1,5 +1,6 @@
 //! `modelpool serve`.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::configuration::{cannot_build, load};
 use crate::exit::{Exit, Failure};
 use crate::output::{GOOD, Output, count};
 use crate::stop::Stop;
+use crate::telemetry::{self, Exporter};
 use crate::{logging, runtime};
 
 pub(crate) fn run(
@@ -21,7 +23,13 @@ pub(crate) fn run(
     output: Output,
 ) -> Result<Exit, Failure> {
     let logging = logging::start(&arguments.log)?;
-    let (config, pool) = load(config, ModelPool::builder().sink(Arc::new(AccessLog)))?;
+    let mut spans = telemetry::from_environment()?;
+    let builder = ModelPool::builder().sink(Arc::new(AccessLog));
+    let builder = match &spans {
+        Some(spans) => builder.sink(spans.sink()),
+        None => builder,
+    };
+    let (config, pool) = load(config, builder)?;
     let address = arguments.listen.unwrap_or(config.listen);
     if config.is_open_to_strangers(address) {
         let message = format!("without `keys` anyone who reaches {address} could spend your money");
@@ -29,7 +37,7 @@ pub(crate) fn run(
         return Err(Failure::configuration(message).hint(hint));
     }
     let models = pool.len();
-    let gateway = gateway(&config, pool)?;
+    let gateway = gateway(&config, pool.clone())?;
     runtime::for_serving()?.block_on(async {
         let mut stop = Stop::listen()?;
         let server = Server::bind(gateway, address).await;
@@ -54,9 +62,21 @@ pub(crate) fn run(
         let finished = tokio::select! {
             finished = finished => finished,
             never = logging.flush_from_time_to_time() => match never {},
+            never = send(&mut spans, &pool) => match never {},
         };
+        if let Some(spans) = &mut spans {
+            spans.finish(&pool).await;
+        }
         Ok(if finished { Exit::Success } else { Exit::Failure })
     })
+}
+
+/// Sends spans where there is somebody who takes them.
+async fn send(spans: &mut Option<Exporter>, pool: &ModelPool) -> Infallible {
+    match spans {
+        Some(spans) => spans.run(pool).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn gateway(config: &FileConfig, pool: ModelPool) -> Result<Arc<Gateway>, Failure> {

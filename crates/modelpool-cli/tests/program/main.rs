@@ -15,4 +15,5 @@ mod run;
 mod select_and_models;
 mod serve;
 mod stats_and_trace;
+mod telemetry;
 mod usage;
