@@ -36,6 +36,8 @@ async fn the_trace_of_a_failover_has_both_attempts() {
     assert!(answered.began_after_ms >= failed.began_after_ms + failed.latency_ms);
     assert_eq!(trace.usage, Some(answer.whole.usage));
     assert_eq!(trace.cost_usd, answer.whole.cost_usd);
+    let plan = trace.plan.unwrap();
+    assert_eq!((plan.selected.as_deref(), plan.ranking.len()), (Some("a"), 2));
 }
 
 #[tokio::test]
@@ -49,6 +51,7 @@ async fn requests_that_never_became_a_call_have_a_trace_too() {
     assert_eq!(trace.ending, TraceEnding::Failed);
     assert_eq!(trace.error.unwrap().code, "no_model_fits");
     assert!(trace.attempts.is_empty());
+    assert_eq!(trace.plan.unwrap().rejected[0].missing[0].key, "supports_audio");
 }
 
 #[tokio::test]

@@ -131,6 +131,10 @@ async fn the_trace_of_a_failover_shows_both_attempts_and_no_word_of_what_was_sai
         (&attempts[1]["alias"], &attempts[1]["error"]),
         (&json!("b"), &Value::Null)
     );
+    assert_eq!(
+        (&trace["pool"], &trace["plan"]["selected"]),
+        (&json!("auto"), &json!("a"))
+    );
     for secret in [SAID, ADMIN_KEY, CALLER_KEY, UPSTREAM_KEY] {
         assert!(!answer.text().contains(secret));
     }
