@@ -338,6 +338,7 @@ impl Draw {
             backoff_first: self.millis(0, 250),
             backoff_cap: self.millis(250, 2_000),
             max_wait: self.millis(0, 3_000),
+            refusals_fail_over: false,
         }
     }
 
