@@ -46,6 +46,7 @@ struct Inner {
     vendor: Option<VendorError>,
     upstream_request_id: Option<String>,
     attempts: u32,
+    reached: bool,
     quota: QuotaReport,
 }
 
@@ -60,6 +61,7 @@ impl Error {
             vendor: None,
             upstream_request_id: None,
             attempts: 0,
+            reached: false,
             quota: QuotaReport::default(),
         }))
     }
@@ -83,6 +85,20 @@ impl Error {
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
+    }
+
+    /// Notes that the server had been reached before it failed: a connection that broke later says nothing about
+    /// whether another can be made.
+    #[must_use]
+    pub fn after_reaching(mut self) -> Self {
+        self.0.reached = true;
+        self
+    }
+
+    /// Whether the server is known to have been reached.
+    #[must_use]
+    pub fn reached(&self) -> bool {
+        self.0.reached || self.0.status.is_some()
     }
 
     /// Adds the HTTP status of the upstream's answer.

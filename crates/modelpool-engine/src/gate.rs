@@ -159,7 +159,7 @@ impl Grant {
                 clock.hold_until(until, at);
             }
         }
-        let verdict = error.map_or(Verdict::Up, |error| Verdict::of(error.kind()));
+        let verdict = error.map_or(Verdict::Up, Verdict::of);
         // A probe that had answered and was lost later is a failure of the time after it.
         let admit_again = || self.breaker.as_ref()?.admit(at).ok();
         match verdict {
@@ -198,8 +198,9 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(kind: &ErrorKind) -> Self {
-        match kind {
+    fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Connect if error.reached() => Self::Down,
             ErrorKind::Connect | ErrorKind::Timeout(TimeoutKind::Connect) => Self::Unreachable,
             ErrorKind::Server
             | ErrorKind::Overloaded { .. }

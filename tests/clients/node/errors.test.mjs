@@ -49,9 +49,8 @@ test("a request that is wrong", async () => {
 });
 
 test("a rate limit keeps its waiting time", async () => {
-  const model = ownModel();
-  await simulator.fail(model.upstream, { kind: "status", status: 429, headers: { "retry-after": "7" } });
-  const call = client.chat.completions.create(hello({ model: model.alias }));
+  await simulator.fail("node-limited-1", { kind: "status", status: 429, headers: { "retry-after": "7" } });
+  const call = client.chat.completions.create(hello({ model: "node-limited" }));
   const error = await errorOf(call, OpenAI.RateLimitError, "rate_limit_exceeded");
   assert.equal(error.headers.get("retry-after"), "7");
 });

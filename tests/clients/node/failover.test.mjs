@@ -6,11 +6,11 @@ import { test } from "node:test";
 import { chunksOf, client, hello, simulator } from "./gateway.mjs";
 
 test("a fallback answers in place of a model that fails", async () => {
-  await simulator.fail("shaky-1", { kind: "status", status: 500 });
+  await simulator.fail("shaky-1", { kind: "status", status: 500 }, 2);
   const call = client.chat.completions.create(hello({ model: "shaky" }));
   const { data, response } = await call.withResponse();
   assert.equal(data.model, "small-1");
-  assert.equal(response.headers.get("x-modelpool-attempts"), "2");
+  assert.equal(response.headers.get("x-modelpool-attempts"), "3");
 });
 
 test("a pool goes past a dead member", async () => {

@@ -45,7 +45,7 @@ for (const fault of [
 ]) {
   test(`a stream that is lost raises: ${fault.kind}`, async () => {
     const model = ownModel();
-    await simulator.fail(model.upstream, fault);
+    await simulator.fail(model.upstream, fault, 8);
     const chunks = [];
     const read = async () => {
       const stream = await client.chat.completions.create(hello({ model: model.alias, stream: true }));

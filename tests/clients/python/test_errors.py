@@ -73,10 +73,10 @@ def test_a_request_the_model_refuses_is_not_sent_to_another(client, simulator, o
     assert len(simulator.requests(own_model.upstream)) == 1
 
 
-def test_a_rate_limit_keeps_its_waiting_time(client, simulator, own_model):
-    simulator.fail(own_model.upstream, kind="status", status=429, headers={"retry-after": "7"})
+def test_a_rate_limit_keeps_its_waiting_time(client, simulator):
+    simulator.fail("python-limited-1", kind="status", status=429, headers={"retry-after": "7"})
     with pytest.raises(openai.RateLimitError) as raised:
-        client.chat.completions.create(**hello(model=own_model.alias))
+        client.chat.completions.create(**hello(model="python-limited"))
     assert raised.value.response.headers["retry-after"] == "7"
     assert raised.value.code == "rate_limit_exceeded"
 

@@ -63,12 +63,40 @@ def test_the_helper_for_streams(client):
         {"kind": "end_after_chunks", "chunks": 4},
         {"kind": "end_after_chunks", "chunks": 4, "done": True},
         {"kind": "error_after_chunks", "chunks": 4},
-        {"kind": "malformed_after_chunks", "chunks": 4},
     ],
-    ids=["cut", "ended", "ended-with-done", "error", "malformed"],
+    ids=["cut", "ended", "ended-with-done", "error"],
 )
-def test_a_stream_that_is_lost_raises(client, simulator, own_model, fault):
+def test_a_stream_that_is_lost_is_continued(client, simulator, own_model, fault):
+    whole = client.chat.completions.create(**hello(model=own_model.alias)).choices[0].message.content
     simulator.fail(own_model.upstream, **fault)
+    chunks = list(client.chat.completions.create(**hello(model=own_model.alias, stream=True)))
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert len({chunk.id for chunk in chunks}) == 1, "it is one answer"
+    assert len(text_of(chunks)) > len(whole) // 2
+    assert len(simulator.requests(own_model.upstream)) == 3
+
+
+def test_a_malformed_event_is_passed_over(client, simulator, own_model):
+    simulator.fail(own_model.upstream, kind="malformed_after_chunks", chunks=4)
+    try:
+        chunks = list(client.chat.completions.create(**hello(model=own_model.alias, stream=True)))
+    except openai.APIError as error:
+        pytest.fail(f"it reached the caller: {error}")
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "cut_after_chunks", "chunks": 4},
+        {"kind": "end_after_chunks", "chunks": 4},
+        {"kind": "end_after_chunks", "chunks": 4, "done": True},
+        {"kind": "error_after_chunks", "chunks": 4},
+    ],
+    ids=["cut", "ended", "ended-with-done", "error"],
+)
+def test_a_stream_that_is_lost_for_good_raises(client, simulator, own_model, fault):
+    simulator.fail(own_model.upstream, times=8, **fault)
     received = []
     with pytest.raises(openai.APIError) as raised:
         for chunk in client.chat.completions.create(**hello(model=own_model.alias, stream=True)):
@@ -79,7 +107,7 @@ def test_a_stream_that_is_lost_raises(client, simulator, own_model, fault):
 
 
 def test_a_failure_before_the_first_piece_is_an_answer_of_its_own(client, simulator, own_model):
-    simulator.fail(own_model.upstream, kind="cut_after_chunks", chunks=1)
+    simulator.fail(own_model.upstream, times=8, kind="cut_after_chunks", chunks=1)
     with pytest.raises(openai.APIStatusError) as raised:
         client.chat.completions.create(**hello(model=own_model.alias, stream=True))
     assert raised.value.status_code == 502

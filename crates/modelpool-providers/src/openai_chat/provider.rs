@@ -308,11 +308,13 @@ fn late(kind: TimeoutKind) -> Error {
 }
 
 fn from_transport(error: TransportError) -> Error {
-    let kind = match error.kind {
-        TransportErrorKind::Connect | TransportErrorKind::Broken => ErrorKind::Connect,
-        TransportErrorKind::ConnectTimeout => ErrorKind::Timeout(TimeoutKind::Connect),
-    };
-    Error::new(kind, error.message)
+    match error.kind {
+        TransportErrorKind::Connect => Error::new(ErrorKind::Connect, error.message),
+        TransportErrorKind::Broken => Error::new(ErrorKind::Connect, error.message).after_reaching(),
+        TransportErrorKind::ConnectTimeout => {
+            Error::new(ErrorKind::Timeout(TimeoutKind::Connect), error.message)
+        }
+    }
 }
 
 /// A body in one piece, and whether that is all of it; reading stops past `limit` bytes.
