@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use modelpool::ModelPool;
 use modelpool::config::FileConfig;
@@ -63,12 +64,21 @@ pub(crate) fn run(
             finished = finished => finished,
             never = logging.flush_from_time_to_time() => match never {},
             never = send(&mut spans, &pool) => match never {},
+            never = check_health(config.health_check, &pool) => match never {},
         };
         if let Some(spans) = &mut spans {
             spans.finish(&pool).await;
         }
         Ok(if finished { Exit::Success } else { Exit::Failure })
     })
+}
+
+/// Asks servers that are shut off, where the configuration says how often.
+async fn check_health(pause: Option<Duration>, pool: &ModelPool) -> Infallible {
+    match pause {
+        Some(pause) => pool.watch_health(pause).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Sends spans where there is somebody who takes them.
