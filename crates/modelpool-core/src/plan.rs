@@ -221,6 +221,12 @@ impl Plan {
         &self.requirements
     }
 
+    /// What is wished for.
+    #[must_use]
+    pub fn preferences(&self) -> &Requirements {
+        &self.preferences
+    }
+
     /// What was read from the request.
     #[must_use]
     pub fn facts(&self) -> &Arc<RequestFacts> {

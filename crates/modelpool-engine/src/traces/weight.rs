@@ -20,7 +20,7 @@ const MODEL: usize = 1024;
 pub(super) fn of_plan(plan: &Plan, values: &Map<String, Value>) -> usize {
     // Three sets of one bit per model.
     let sets = 3 * plan.snapshot().len() / 8;
-    PLAN + sets + of_requirements(plan.requirements()) + of_map(values)
+    PLAN + sets + of_requirements(plan.requirements()) + of_requirements(plan.preferences()) + of_map(values)
 }
 
 /// A snapshot, which plans share.
