@@ -11,7 +11,8 @@
 //! - [`bare_proxy`] is the baseline: reads the body, splices `model`, sets the key, forwards the answer;
 //! - [`load`] sends a fixed count of requests and compares every answer with what the upstream said;
 //! - [`measure`] starts all of them as processes, alternates between the two proxies, and reads the kernel's
-//!   accounting.
+//!   accounting;
+//! - [`soak`] looks for faults instead: loads whose upstreams fail, every answer of which is judged.
 //!
 //! Nothing here is part of the gateway, and nothing listens on or connects to anything but loopback.
 
@@ -19,4 +20,5 @@ mod accept;
 pub mod bare_proxy;
 pub mod load;
 pub mod measure;
+pub mod soak;
 pub mod upstream;

@@ -14,6 +14,7 @@
 )]
 
 mod clients;
+mod long;
 mod manifest;
 mod process;
 mod steps;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let tree = Tree::of_the_workspace();
     let outcome = match names.as_slice() {
         ["test", steps @ ..] if !steps.iter().any(|name| name.starts_with('-')) => test::run(&tree, steps),
+        ["long", arguments @ ..] => long::run_long(&tree, arguments),
         ["tidy"] => tidy::run(&tree).map(|summary| {
             println!("{summary}");
             true
@@ -56,6 +58,7 @@ fn help() -> String {
 cargo xtask test              runs everything
 cargo xtask test STEP...      runs these steps only
 cargo xtask tidy              checks the rules of the project
+cargo xtask long [OPTION]...  the long load (10 minutes; --seconds N, --breaker, --dark)
 
 Steps of the test, in their order:
 "
