@@ -76,7 +76,8 @@ const TOML: &str = r#"
 listen = "0.0.0.0:9000"
 default = "fast"
 selector = {kind = "weighted", weights = {fast = 9, vision = 1}}
-retry = {max_models = 2, same_model = 0, backoff_ms = [100, 100], max_wait_ms = 0}
+retry = {max_models = 2, same_model = 0, backoff_ms = [100, 100], max_wait_ms = 0, content_filter = "fail_over"}
+health = {check_every_s = 5}
 breaker = {failures = 3, window_s = 0.5, open_s = [0.2, 1]}
 hedging.max_share = 0.05
 streaming = {on_loss = "error", keepalive_ms = 10}
@@ -172,7 +173,8 @@ fn json_source() -> String {
         },
         "timeouts": {"connect_ms": 3000, "first_token_ms": 60000, "response_ms": 300_000,
                      "idle_ms": 30000, "total_ms": 600_000},
-        "retry": {"max_models": 2, "same_model": 0, "backoff_ms": [100, 100], "max_wait_ms": 0},
+        "retry": {"max_models": 2, "same_model": 0, "backoff_ms": [100, 100], "max_wait_ms": 0, "content_filter": "fail_over"},
+        "health": {"check_every_s": 5},
         "breaker": {"failures": 3, "window_s": 0.5, "open_s": [0.2, 1]},
         "hedging": {"max_share": 0.05},
         "streaming": {"on_loss": "error", "keepalive_ms": 10},
@@ -315,8 +317,8 @@ fn places_are_kept() {
         place(config.models[1].capabilities.as_ref().unwrap().position),
         (15, 19)
     );
-    assert_eq!(place(config.pools[0].position), (21, 12));
-    assert_eq!(place(config.keys[1].position), (29, 5));
+    assert_eq!(place(config.pools[0].position), (23, 12));
+    assert_eq!(place(config.keys[1].position), (34, 5));
 }
 
 #[test]
