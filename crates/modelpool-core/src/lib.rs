@@ -22,8 +22,10 @@
 //! | [`statistics`] | how models did, by minute, hour and ever |
 //! | [`continuation`] | going on with an answer whose stream was lost |
 //! | [`provider`], [`stream`], [`transport`] | calling a model |
+//! | [`alarm`] | waking a task, and not waking it for nothing |
 //! | [`error`] | why a call failed, and what to do about it |
 
+pub mod alarm;
 pub mod breaker;
 pub mod capability;
 pub mod clock;

@@ -314,19 +314,20 @@ impl AnswerStream {
         }
     }
 
-    /// An event of the model: what of it is given out goes to `ready`.
-    fn arrived(&mut self, event: StreamEvent) -> Result<(), Error> {
+    /// An event of the model. What is to be given out comes back, or, where it is more or less than
+    /// this one event, goes to `ready`.
+    fn arrived(&mut self, event: StreamEvent) -> Result<Option<StreamEvent>, Error> {
         self.last_event = Instant::now();
         let on_loss = self.on_loss;
         let State::Flowing(flowing) = &mut self.state else {
-            return Ok(());
+            return Ok(None);
         };
         if event.malformed {
             if on_loss == OnLoss::Error {
                 return Err(malformed());
             }
             flowing.walk.settling.skipped_event();
-            return Ok(());
+            return Ok(None);
         }
         if event.end_mark && self.finish.is_none() && event_finish(&self.ready).is_none() {
             return Err(incomplete());
@@ -337,17 +338,15 @@ impl AnswerStream {
         if event.meaningful {
             flowing.walk.settling.saw_output(flowing.number, 1);
         }
-        match &mut flowing.join {
-            None => self.ready.push_back(event),
-            Some(join) => {
-                let total = flowing.walk.settling.usage();
-                let joined = join.take(event, &total).inspect_err(|_| {
-                    flowing.walk.restart(flowing.index);
-                })?;
-                self.ready.extend(joined);
-            }
-        }
-        Ok(())
+        let Some(join) = &mut flowing.join else {
+            return Ok(Some(event));
+        };
+        let total = flowing.walk.settling.usage();
+        let joined = join.take(event, &total).inspect_err(|_| {
+            flowing.walk.restart(flowing.index);
+        })?;
+        self.ready.extend(joined);
+        Ok(None)
     }
 
     /// An event is given out; `None` where the caller is not to see it.
@@ -554,7 +553,10 @@ impl Stream for AnswerStream {
                 State::Flowing(_) => {
                     let loss = match std::task::ready!(this.poll_upstream(context)) {
                         Some(Ok(event)) => match this.arrived(event) {
-                            Ok(()) => continue,
+                            Ok(event) => match event.and_then(|event| this.give_out(event)) {
+                                Some(event) => return Poll::Ready(Some(Ok(event))),
+                                None => continue,
+                            },
                             Err(error) => Some(error),
                         },
                         Some(Err(error)) => Some(error),

@@ -23,6 +23,7 @@ mod admin;
 mod calls;
 mod failure;
 mod health;
+mod in_place;
 mod listing;
 mod metrics;
 mod request_body;

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::Gateway;
+use crate::in_place::InPlace;
 use crate::routes::Routes;
 
 /// Longest time for the head of a request.
@@ -96,14 +97,14 @@ impl Server {
             };
             let watcher = graceful.watcher();
             let (builder, service) = (Arc::clone(&builder), service.clone());
-            tokio::spawn(async move {
+            tokio::spawn(InPlace::new(async move {
                 let connection = builder
                     .serve_connection(TokioIo::new(stream), service)
                     .into_owned();
                 if let Err(error) = watcher.watch(connection).await {
                     debug!(%error, "connection ended");
                 }
-            });
+            }));
         }
         gateway.stopping.store(true, Ordering::Relaxed);
         let limit = gateway.limits.shutdown;

@@ -12,6 +12,7 @@ mod edit;
 pub mod failure;
 pub mod http_transport;
 mod json;
+mod likeness;
 pub mod openai_chat;
 mod registry;
 mod sse;

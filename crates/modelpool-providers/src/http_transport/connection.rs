@@ -14,9 +14,9 @@ use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use modelpool_core::alarm::Alarm;
 use modelpool_core::transport::TransportError;
 
-use super::alarm::Alarm;
 use super::broken;
 use super::connect::Stream;
 use super::idle::{Idle, Server};
@@ -92,12 +92,14 @@ impl Connection {
     ) -> Result<(Self, http::response::Parts, Incoming), SendFailure> {
         let request = request.map(Full::new);
         let alarm = Arc::clone(&self.alarm);
-        let mut answer = Box::pin(alarm.muted(|| self.sender.try_send_request(request)));
+        let (answer, _driven_next) = alarm.muted(|| self.sender.try_send_request(request));
+        let mut answer = Box::pin(answer);
         // Only driving the connection brings the answer, so nothing else needs to wake this task.
         let outcome = std::future::poll_fn(|context| {
             let mut nobody = Context::from_waker(Waker::noop());
-            if let Poll::Ready(outcome) = alarm.muted(|| answer.as_mut().poll(&mut nobody)) {
-                return Poll::Ready(outcome);
+            let (outcome, _driven_next) = alarm.muted(|| answer.as_mut().poll(&mut nobody));
+            if outcome.is_ready() {
+                return outcome;
             }
             self.drive(context.waker());
             // With the real waker: this poll may be put off for fairness, and nothing would be
@@ -169,22 +171,21 @@ impl FuturesStream for Parts {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        // As for the head of the answer: only driving the connection brings the next part.
-        let mut nobody = Context::from_waker(Waker::noop());
-        let alarm = this
-            .connection
-            .as_ref()
-            .map(|connection| Arc::clone(&connection.alarm));
-        let mut item = match alarm {
-            Some(alarm) => alarm.muted(|| this.poll_body(&mut nobody)),
-            None => this.poll_body(&mut nobody),
-        };
-        if item.is_pending() {
-            if let Some(connection) = &mut this.connection {
-                connection.drive(context.waker());
+        // Only driving the connection brings the next part. Asking for it, or taking it out, rings for the
+        // connection to be driven again: at once where the part has not come yet, and when the next one
+        // is asked for where it has.
+        let item = loop {
+            let Some(connection) = &mut this.connection else {
+                break this.poll_body(context);
+            };
+            connection.drive(context.waker());
+            let alarm = Arc::clone(&connection.alarm);
+            let mut nobody = Context::from_waker(Waker::noop());
+            let (item, rung) = alarm.muted(|| this.poll_body(&mut nobody));
+            if item.is_ready() || !rung {
+                break item;
             }
-            item = this.poll_body(context);
-        }
+        };
         if matches!(item, Poll::Ready(None))
             && let Some(connection) = this.connection.take()
         {

@@ -11,7 +11,6 @@
 //! acknowledgement costs a token 40 ms. TLS starts with the first https address, so that a pool
 //! of local models never loads root certificates.
 
-mod alarm;
 mod connect;
 mod connection;
 mod idle;

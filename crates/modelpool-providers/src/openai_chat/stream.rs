@@ -1,8 +1,8 @@
 //! Reading a stream: event by event, the few facts the engine decides by.
 //!
-//! Every event is parsed, so that one that is broken is noticed, but nothing of what it says is
-//! built: the parse only looks whether text, refusal, reasoning or tool calls are there. What an
-//! event says is decoded from its bytes when somebody asks.
+//! Every event is parsed, or found to be like one that was, so that one that is broken is noticed; but
+//! nothing of what it says is built: the parse only looks whether text, refusal, reasoning or tool calls
+//! are there. What an event says is decoded from its bytes when somebody asks.
 
 use bytes::Bytes;
 use modelpool_core::stream::{Delta, Part};
@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::error;
 use super::response::{WireUsage, finish_reason};
 use crate::json::{Count, PlainText, Presence, Text, lenient_object};
+use crate::likeness::Likeness;
 use crate::sse;
 
 lenient_object! {
@@ -58,11 +59,29 @@ pub(super) struct Reader {
     finished: u128,
     /// The last of these reasons.
     reason: Option<FinishReason>,
+    /// The last event that said nothing but a text.
+    last_text: Likeness,
 }
 
 impl Reader {
     /// The facts of the next event.
     pub(super) fn read(&mut self, raw: Bytes, secrets: &[&str]) -> Result<StreamEvent, Error> {
+        if let Some(text) = self.last_text.text_of(&raw) {
+            return Ok(text_only(raw, text));
+        }
+        let event = self.parse(raw, secrets)?;
+        match &event.plain_text {
+            // After a finish reason the same event says more: that the answer is complete.
+            _ if self.reason.is_some() => self.last_text.forget(),
+            Some(text) if event.usage.is_none() && !event.other_output => {
+                self.last_text.remember(&event.raw, text);
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    fn parse(&mut self, raw: Bytes, secrets: &[&str]) -> Result<StreamEvent, Error> {
         let Some(data) = sse::data(&raw) else {
             return Ok(StreamEvent::opaque(raw));
         };
@@ -127,6 +146,16 @@ impl Reader {
             plain_text,
             decode: deltas,
         })
+    }
+}
+
+/// An event that adds to the text of the only answer.
+fn text_only(raw: Bytes, text: std::ops::Range<usize>) -> StreamEvent {
+    StreamEvent {
+        meaningful: true,
+        plain_text: Some(text),
+        decode: deltas,
+        ..StreamEvent::opaque(raw)
     }
 }
 
@@ -260,6 +289,32 @@ mod tests {
                 "{delta}"
             );
         }
+    }
+
+    /// Events like the last are not parsed; what is known of them must be the same.
+    #[test]
+    fn a_reader_that_remembers_reads_what_a_new_one_reads() {
+        let chunk = |text: &str, rest: &str| {
+            format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}"}}{rest}}}],"usage":null}}"#)
+        };
+        let texts = ["The", " quick", "", "图", r"\n", " fox", "[DONE]", " jumps"];
+        let mut reader = Reader::default();
+        for text in texts {
+            let data = chunk(text, r#","finish_reason":null"#);
+            let (remembering, new) = (event(&mut reader, &data), event(&mut Reader::default(), &data));
+            assert_eq!(remembering.text(), new.text(), "{text}");
+            assert_eq!(remembering.plain_text, new.plain_text, "{text}");
+            assert_eq!(remembering.meaningful, new.meaningful, "{text}");
+            assert_eq!(remembering.deltas(), new.deltas(), "{text}");
+            assert_eq!(remembering.finish, None, "{text}");
+        }
+        // After the finish reason an event that looks like one before it completes the answer too.
+        let last = event(&mut reader, &chunk("", r#","finish_reason":"stop""#));
+        assert_eq!(last.finish, Some(FinishReason::Stop));
+        let late = event(&mut reader, &chunk(" late", r#","finish_reason":null"#));
+        assert_eq!(late.finish, Some(FinishReason::Stop));
+        let later = event(&mut reader, &chunk(" later", r#","finish_reason":null"#));
+        assert_eq!(later.finish, Some(FinishReason::Stop));
     }
 
     #[test]
