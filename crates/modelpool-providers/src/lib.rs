@@ -10,13 +10,16 @@
 
 mod edit;
 pub mod failure;
+mod framing;
 pub mod http_transport;
 mod json;
 mod likeness;
+mod neutral;
 pub mod openai_chat;
 mod registry;
 mod sse;
 mod vendor;
+mod wire;
 
 pub use edit::{EventEdits, Identity, event_edits};
 pub use http_transport::HttpTransport;

@@ -1,0 +1,131 @@
+//! A wire protocol as models speak it, and a dialect as callers speak it.
+//!
+//! Each wire has a folder, and in it a type that implements [`Wire`]; one that callers speak too has one that
+//! implements [`Caller`]. Both are pure: bytes in, bytes out. Connections, time, retries, and which model is asked
+//! at all are nobody's business here.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderName, Uri};
+use modelpool_core::Operation;
+use serde_json::Value;
+
+use crate::framing::Framing;
+use crate::neutral::{Answer, Conversation, Event, Events, Untranslatable, Written};
+use crate::openai_chat::read::BodyError;
+
+/// What a request is sent to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) operation: Operation,
+    /// The vendor's name of the model.
+    pub(crate) model: &'a str,
+    pub(crate) stream: bool,
+}
+
+/// A wire protocol, as a model speaks it.
+pub(crate) trait Wire: fmt::Debug + Send + Sync {
+    /// What comes before the wire's own paths, from the address a user gave (see `base_url` in the
+    /// configuration's reference): without a slash at its end.
+    fn base_url(&self, given: &Uri) -> String;
+
+    /// The address of an operation below the base. `Err` says which operation the wire lacks.
+    fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String>;
+
+    /// Headers that show the key, and others that every request carries.
+    fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)>;
+
+    /// The body of a request, a prefill included where the last message is the assistant's.
+    fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable>;
+
+    /// Reads a whole answer that came with a success status.
+    fn read(&self, body: &Bytes) -> Result<Answer, Broken>;
+
+    /// How a stream is cut into frames.
+    fn framing(&self) -> Framing;
+
+    /// Reads the frames of one stream.
+    fn decoder(&self) -> Box<dyn Decoder>;
+}
+
+/// Reads the frames of one stream.
+pub(crate) trait Decoder: Send {
+    /// What the next whole frame says. A frame is what [`Framing`] cuts: a server-sent event with all its lines, a
+    /// line of JSON, a binary message.
+    fn read(&mut self, frame: &[u8]) -> Result<Decoded, Broken>;
+}
+
+/// What a frame says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Decoded {
+    pub(crate) events: Events,
+    /// It is the wire's own mark of the end, after which nothing comes: `[DONE]`, `message_stop`.
+    pub(crate) end_mark: bool,
+    /// It is no frame of the wire: its data cannot be read.
+    pub(crate) malformed: bool,
+}
+
+/// An answer that is none.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Broken {
+    /// The vendor reports an error, after a success status or within a stream: the object as it stands there.
+    Refusal(Value),
+    /// It is not of the wire; in words.
+    Protocol(String),
+}
+
+/// A wire protocol, as callers speak it.
+pub(crate) trait Caller: fmt::Debug + Send + Sync {
+    /// Reads a request. The body is a JSON object.
+    fn conversation(&self, body: &[u8]) -> Result<Conversation, BodyError>;
+
+    /// The body of a whole answer. `model` is what answered, where the answer does not say.
+    fn write_answer(&self, answer: &Answer, model: &str) -> Bytes;
+
+    /// Writes the events of one stream. `model` as above; `usage` where the caller asked for usage at the end.
+    fn encoder(&self, model: &str, usage: bool) -> Box<dyn Encoder>;
+}
+
+/// Writes the events of one stream.
+pub(crate) trait Encoder: Send {
+    /// The server-sent events that say what `event` says, each whole, with its blank line. None where the
+    /// dialect says it later, or not at all. The last of them is the one that says it; those before it only
+    /// open or close something.
+    fn write(&mut self, event: &Event) -> Vec<Bytes>;
+
+    /// The events at the end of a complete answer, the dialect's own mark of the end last.
+    fn end(&mut self) -> Vec<Bytes>;
+}
+
+impl Decoded {
+    /// A frame that says nothing.
+    pub(crate) fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// A frame that cannot be read.
+    pub(crate) fn malformed() -> Self {
+        Self {
+            malformed: true,
+            ..Self::default()
+        }
+    }
+
+    /// The mark of the end.
+    pub(crate) fn end() -> Self {
+        Self {
+            end_mark: true,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Events> for Decoded {
+    fn from(events: Events) -> Self {
+        Self {
+            events,
+            ..Self::default()
+        }
+    }
+}
