@@ -3,6 +3,7 @@
 //! Faults that a caller of the gateway could not be saved from are left out: a status that blames the
 //! request, and a wrong answer in perfect order.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use modelpool_testkit::simulator::{Fault, FaultRule};
@@ -16,9 +17,10 @@ const NONSENSE_BYTES: u64 = 300_000;
 
 /// The rules, each with the name it has in reports. `events` is how many a stream has up to its finish reason.
 pub(super) fn every_fault(events: u64) -> Vec<(String, FaultRule)> {
-    let mut faults: Vec<(String, Fault)> = [500, 502, 503, 504, 529, 429]
+    let mut faults: Vec<(String, Fault)> = [500, 502, 503, 504, 529]
         .map(|status| (format!("status {status}"), Fault::status(status)))
         .into();
+    faults.push(("status 429".to_owned(), rate_limited_for_once()));
     faults.push(("status 429, retry after 1 s".to_owned(), Fault::rate_limited(1)));
     for reset in [false, true] {
         let how = if reset { "reset" } else { "closed" };
@@ -111,6 +113,17 @@ pub(super) fn every_fault(events: u64) -> Vec<(String, FaultRule)> {
         FaultRule::new(Fault::status(503)).delayed(SLOW_HEAD),
     ));
     rules
+}
+
+/// A rate limit that says nothing of waiting. The simulator's usual one asks for 20 s in its text, which is honoured:
+/// with some of those a minute all upstreams are left alone, and there is no load.
+fn rate_limited_for_once() -> Fault {
+    Fault::Status {
+        status: 429,
+        headers: BTreeMap::new(),
+        code: None,
+        body: Some(json!({"error": {"message": "Too many requests", "type": "requests", "code": "rate_limit_exceeded"}}).to_string()),
+    }
 }
 
 #[cfg(test)]

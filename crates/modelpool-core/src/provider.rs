@@ -27,6 +27,12 @@ use crate::usage::Usage;
 pub enum Dialect {
     /// OpenAI's chat completions, embeddings and images.
     OpenAiChat,
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Gemini's `generateContent`.
+    Gemini,
 }
 
 /// Where in the caller's JSON the few members stand that may be spliced.
@@ -124,6 +130,8 @@ pub struct ReplyHead {
     pub headers: HeaderMap,
     /// What the vendor said about the account's limits; empty where it said nothing.
     pub quota: QuotaReport,
+    /// Hints of the caller that the model's wire has no place for, by the caller's names.
+    pub dropped: Vec<String>,
 }
 
 /// The answer itself.

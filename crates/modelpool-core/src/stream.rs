@@ -84,6 +84,8 @@ pub struct StreamEvent {
     pub usage: Option<Usage>,
     /// It carries usage and nothing else.
     pub usage_only: bool,
+    /// It says that an answer begins, which is said once.
+    pub opens: bool,
     /// The wire's own mark of the end, such as `[DONE]`; nothing follows it.
     pub end_mark: bool,
     /// It is no event of the wire: its data cannot be read. Whether the answer is whole without it only
@@ -108,6 +110,7 @@ impl StreamEvent {
             finish: None,
             usage: None,
             usage_only: false,
+            opens: false,
             end_mark: false,
             malformed: false,
             other_output: false,

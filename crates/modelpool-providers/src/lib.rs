@@ -9,6 +9,7 @@
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
 mod edit;
+mod exchange;
 pub mod failure;
 mod framing;
 pub mod http_transport;
@@ -17,6 +18,7 @@ mod likeness;
 mod neutral;
 pub mod openai_chat;
 mod registry;
+mod splice;
 mod sse;
 mod vendor;
 mod wire;

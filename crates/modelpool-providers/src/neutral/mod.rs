@@ -16,6 +16,7 @@
 mod answer;
 mod conversation;
 mod event;
+mod facts;
 mod signature;
 
 pub(crate) use answer::{Answer, Choice, Head};
@@ -23,6 +24,7 @@ pub(crate) use conversation::{
     Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling, Source,
     Text, Tool, ToolCall, ToolChoice, ToolResult,
 };
+pub(crate) use facts::{facts_of, last_message_speaks_of_images};
 pub(crate) use event::{Event, Events, Piece, ToolCallPiece};
 pub(crate) use signature::{Issuer, Signature};
 

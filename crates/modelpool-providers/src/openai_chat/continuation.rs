@@ -9,8 +9,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::read::range_in;
-use super::request::apply;
 use crate::json::lenient_object;
+use crate::splice::apply;
 use crate::vendor::PrefillForm;
 
 lenient_object! {

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::read::{member_range, range_in};
-use super::request::apply;
 use super::stream::{Reader, text_event};
 use crate::edit::{EventEdits, Identity};
 use crate::json::lenient_object;
+use crate::splice::apply;
 use crate::sse;
 
 /// Chunks of <https://platform.openai.com/docs/api-reference/chat/streaming>.

@@ -6,53 +6,47 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use modelpool_core::continuation::{Continuation, Way};
-use modelpool_core::transport::{BodyStream, ConnectLimit, TransportError, TransportErrorKind};
+use modelpool_core::provider::CallLimits;
+use modelpool_core::transport::BodyStream;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
-    ReplyHead, StreamEvent, TimeoutKind, Transport,
+    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody, StreamEvent,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use super::continuation::continued;
-use super::request::{self, Splice};
+use super::response;
 use super::stream::Reader;
-use super::{error, response};
-use crate::failure::quota_report;
+use crate::exchange::{Exchange, stream_lost, with_secrets};
 use crate::registry::ProviderContext;
+use crate::splice::{self, Splice};
 use crate::sse::Splitter;
 use crate::vendor::{PrefillForm, StreamUsage, Vendor};
 
-/// Largest whole answer that is accepted, in bytes; pictures in base64 fit.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-
-/// Largest body of a refusal that is read, in bytes.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-
 /// Limits for the list of models, which nobody configures.
-const LIST_CONNECT: Duration = Duration::from_secs(3);
-const LIST_IDLE: Duration = Duration::from_secs(30);
+const LIST_LIMITS: CallLimits = CallLimits {
+    connect: Duration::from_secs(3),
+    response: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+};
 
 /// Calls one model over OpenAI's chat completions.
 pub struct OpenAiChat {
-    transport: Arc<dyn Transport>,
+    exchange: Exchange,
     chat: Uri,
     embeddings: Uri,
     images: Uri,
     models: Uri,
-    headers: HeaderMap,
     defaults: Map<String, Value>,
     stream_usage: StreamUsage,
     prefill: PrefillForm,
     /// Where requests with a prefill go, if not to `chat`.
     prefill_chat: Option<Uri>,
-    secrets: Arc<[SecretString]>,
 }
 
 impl fmt::Debug for OpenAiChat {
@@ -102,35 +96,16 @@ impl OpenAiChat {
             _ => None,
         };
         Ok(Self {
-            transport: Arc::clone(&context.transport),
+            exchange: Exchange::new(Arc::clone(&context.transport), headers, secrets),
             chat: endpoint("/chat/completions")?,
             embeddings: endpoint("/embeddings")?,
             images: endpoint("/images/generations")?,
             models: endpoint("/models")?,
-            headers,
             defaults: config.extra.body.clone(),
             stream_usage: vendor.stream_usage,
             prefill: vendor.prefill,
             prefill_chat,
-            secrets: secrets.into(),
         })
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        uri: &Uri,
-        body: Bytes,
-        connect: Duration,
-    ) -> Result<http::Response<BodyStream>, Error> {
-        let mut request = http::Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        if ConnectLimit(connect) != ConnectLimit::default() {
-            request.extensions_mut().insert(ConnectLimit(connect));
-        }
-        self.transport.send(request).await.map_err(from_transport)
     }
 
     fn chat_uri(&self, continuation: Option<&Continuation>) -> &Uri {
@@ -147,68 +122,39 @@ impl OpenAiChat {
             Operation::Images => &self.images,
         };
         let splice = Splice {
-            model_name: &request.model_name,
+            model_name: Some(&request.model_name),
             ask_for_usage: facts.stream && self.stream_usage == StreamUsage::OnRequest,
             without_stream_options: self.stream_usage == StreamUsage::Unasked,
             defaults: &self.defaults,
         };
-        let body = request::body(&request.body, &splice);
+        let body = splice::body(&request.body, &splice);
         let body = match &request.continuation {
             None => body,
             Some(continuation) => continued(body, continuation, self.prefill),
         };
-        let sending = self.send(Method::POST, uri, body, request.limits.connect);
-        let answer = if facts.stream {
-            sending.await? // the engine limits the time to the first token
-        } else {
-            timeout(request.limits.response, sending)
-                .await
-                .map_err(|_| late(TimeoutKind::Response))??
-        };
-        let (parts, body) = answer.into_parts();
-        let head = head(&parts.headers);
-        let idle = request.limits.idle;
-        if !parts.status.is_success() {
-            let refusal = collect(body, MAX_REFUSAL_BYTES, idle)
-                .await
-                .map(|(bytes, _)| bytes)
-                .unwrap_or_default();
-            let error = self
-                .with_secrets(|secrets| error::from_answer(parts.status, &parts.headers, &refusal, secrets));
-            return Err(error.with_upstream_request_id(head.upstream_request_id));
+        let sent = self.exchange.request(Method::POST, uri, body);
+        let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
+        if facts.stream && answered.is_event_stream() {
+            let events = Events::new(answered.body, Arc::clone(self.exchange.secrets()));
+            return Ok(Reply {
+                head: answered.head,
+                body: ReplyBody::Stream(Box::pin(events)),
+            });
         }
-        let is_event_stream = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| {
-            kind.as_bytes()
-                .to_ascii_lowercase()
-                .starts_with(b"text/event-stream")
-        });
-        let body = if facts.stream && is_event_stream {
-            ReplyBody::Stream(Box::pin(Events::new(body, Arc::clone(&self.secrets))))
-        } else {
-            let (bytes, complete) = collect(body, MAX_ANSWER_BYTES, idle).await?;
-            if !complete {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
-                ));
-            }
-            // Only an error needs the secrets, and errors are rare.
-            let whole = response::read(facts.operation, bytes.clone(), &[])
-                .or_else(|_| self.with_secrets(|secrets| response::read(facts.operation, bytes, secrets)))?;
-            if facts.stream {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    "a stream was asked for, a whole answer came",
-                ));
-            }
-            ReplyBody::Whole(whole)
-        };
+        let (head, bytes) = answered.whole(request.limits.idle).await?;
+        // Only an error needs the secrets, and errors are rare.
+        let whole = response::read(facts.operation, bytes.clone(), &[]).or_else(|_| {
+            self.exchange
+                .with_secrets(|secrets| response::read(facts.operation, bytes, secrets))
+        })?;
+        if facts.stream {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "a stream was asked for, a whole answer came",
+            ));
+        }
+        let body = ReplyBody::Whole(whole);
         Ok(Reply { head, body })
-    }
-
-    fn with_secrets<T>(&self, read: impl FnOnce(&[&str]) -> T) -> T {
-        let secrets: Vec<&str> = self.secrets.iter().map(|secret| secret.expose_secret()).collect();
-        read(&secrets)
     }
 }
 
@@ -219,16 +165,9 @@ impl Provider for OpenAiChat {
 
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
         Box::pin(async {
-            let answer = self
-                .send(Method::GET, &self.models, Bytes::new(), LIST_CONNECT)
-                .await?;
-            let (parts, body) = answer.into_parts();
-            let (bytes, _) = collect(body, MAX_ANSWER_BYTES, LIST_IDLE).await?;
-            if !parts.status.is_success() {
-                return Err(self.with_secrets(|secrets| {
-                    error::from_answer(parts.status, &parts.headers, &bytes, secrets)
-                }));
-            }
+            let request = self.exchange.request(Method::GET, &self.models, Bytes::new());
+            let answered = self.exchange.send(request, &LIST_LIMITS, false).await?;
+            let (_, bytes) = answered.whole(LIST_LIMITS.idle).await?;
             let list: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 Error::new(
                     ErrorKind::Protocol,
@@ -279,81 +218,6 @@ fn base_url(vendor: &Vendor, config: &ModelConfig) -> Result<String, String> {
     })
 }
 
-/// What is handed on to a caller of the same dialect.
-fn head(headers: &HeaderMap) -> ReplyHead {
-    const HANDED_ON: [HeaderName; 2] = [CONTENT_TYPE, HeaderName::from_static("openai-processing-ms")];
-    let upstream_request_id = headers
-        .get("x-request-id")
-        .and_then(|id| id.to_str().ok())
-        .map(|id| id.chars().take(200).collect());
-    // Room for these and for what the gateway adds, so that the map does not grow twice.
-    let mut kept = HeaderMap::with_capacity(8);
-    for name in HANDED_ON {
-        if let Some(value) = headers.get(&name) {
-            kept.insert(name, value.clone());
-        }
-    }
-    ReplyHead {
-        upstream_request_id,
-        headers: kept,
-        quota: quota_report(headers),
-    }
-}
-
-fn late(kind: TimeoutKind) -> Error {
-    Error::new(
-        ErrorKind::Timeout(kind),
-        format!("no answer within the limit `{}`", kind.key()),
-    )
-}
-
-fn from_transport(error: TransportError) -> Error {
-    match error.kind {
-        TransportErrorKind::Connect => Error::new(ErrorKind::Connect, error.message),
-        TransportErrorKind::Broken => Error::new(ErrorKind::Connect, error.message).after_reaching(),
-        TransportErrorKind::ConnectTimeout => {
-            Error::new(ErrorKind::Timeout(TimeoutKind::Connect), error.message)
-        }
-    }
-}
-
-/// A body in one piece, and whether that is all of it; reading stops past `limit` bytes.
-async fn collect(mut body: BodyStream, limit: usize, idle: Duration) -> Result<(Bytes, bool), Error> {
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    loop {
-        let next = std::future::poll_fn(|context| body.as_mut().poll_next(context));
-        let part = match timeout(idle, next).await {
-            Err(_) => return Err(late(TimeoutKind::Idle)),
-            Ok(None) => break,
-            Ok(Some(Err(error))) => {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!("the answer broke off: {}", error.message),
-                ));
-            }
-            Ok(Some(Ok(part))) => part,
-        };
-        let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
-        if read + part.len() > limit {
-            return Ok((first.unwrap_or_default(), false));
-        }
-        // Most answers come in one part, which then is not copied.
-        match &first {
-            None => first = Some(part),
-            Some(_) => rest.extend_from_slice(&part),
-        }
-    }
-    let first = first.unwrap_or_default();
-    if rest.is_empty() {
-        return Ok((first, true));
-    }
-    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&rest);
-    Ok((whole.freeze(), true))
-}
-
 /// The events of a stream.
 struct Events {
     body: BodyStream,
@@ -376,10 +240,9 @@ impl Events {
 
     fn read(&mut self, raw: Bytes) -> Result<StreamEvent, Error> {
         // Only an error needs the secrets, and errors are rare.
-        self.reader.read(raw.clone(), &[]).or_else(|_| {
-            let secrets: Vec<&str> = self.secrets.iter().map(|secret| secret.expose_secret()).collect();
-            self.reader.read(raw, &secrets)
-        })
+        self.reader
+            .read(raw.clone(), &[])
+            .or_else(|_| with_secrets(&self.secrets, |secrets| self.reader.read(raw, secrets)))
     }
 }
 
@@ -429,11 +292,7 @@ impl Stream for Events {
                 Some(Ok(part)) => this.splitter.push(part),
                 Some(Err(error)) => {
                     this.ended = true;
-                    let lost = Error::new(
-                        ErrorKind::StreamLost,
-                        format!("the stream broke off: {}", error.message),
-                    );
-                    return Poll::Ready(Some(Err(lost)));
+                    return Poll::Ready(Some(Err(stream_lost(&error))));
                 }
                 None => {
                     this.ended = true;

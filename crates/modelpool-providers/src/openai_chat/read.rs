@@ -41,7 +41,7 @@ pub struct BodyError {
 }
 
 impl BodyError {
-    fn new(param: Option<&str>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(param: Option<&str>, message: impl Into<String>) -> Self {
         Self {
             param: param.map(str::to_owned),
             message: message.into(),
@@ -72,21 +72,7 @@ impl std::error::Error for BodyError {}
 /// assert_eq!((request.model.as_str(), request.facts.messages), ("auto", 1));
 /// ```
 pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError> {
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        BodyError::new(
-            None,
-            format!(
-                "the body is not UTF-8: byte {} is not part of a character",
-                error.valid_up_to()
-            ),
-        )
-    })?;
-    if text.trim_ascii().is_empty() {
-        return Err(BodyError::new(None, "the body is empty; expected a JSON object"));
-    }
-    if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
-        return Err(BodyError::new(None, "the body is not a JSON object"));
-    }
+    let text = object_text(&bytes)?;
     let members: Members<'_> = serde_json::from_str(text)
         .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
     if let Some(key) = members.twice {
@@ -98,12 +84,7 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
     let model = members
         .model
         .ok_or_else(|| BodyError::new(Some("model"), "`model` is missing"))?;
-    let model_name: String = serde_json::from_str(model.get()).map_err(|_| {
-        BodyError::new(
-            Some("model"),
-            format!("`model` is not a string: {}", shown(model.get())),
-        )
-    })?;
+    let model_name = model_name(model)?;
     let stream = match members.stream {
         None => false,
         Some(raw) => match raw.get() {
@@ -141,6 +122,36 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
         body,
         facts,
         extension,
+    })
+}
+
+/// The text of a body that looks like a JSON object.
+pub(crate) fn object_text(bytes: &[u8]) -> Result<&str, BodyError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        BodyError::new(
+            None,
+            format!(
+                "the body is not UTF-8: byte {} is not part of a character",
+                error.valid_up_to()
+            ),
+        )
+    })?;
+    if text.trim_ascii().is_empty() {
+        return Err(BodyError::new(None, "the body is empty; expected a JSON object"));
+    }
+    if !text.trim_ascii_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        return Err(BodyError::new(None, "the body is not a JSON object"));
+    }
+    Ok(text)
+}
+
+/// The value of `model`.
+pub(crate) fn model_name(raw: &RawValue) -> Result<String, BodyError> {
+    serde_json::from_str(raw.get()).map_err(|_| {
+        BodyError::new(
+            Some("model"),
+            format!("`model` is not a string: {}", shown(raw.get())),
+        )
     })
 }
 
@@ -283,14 +294,14 @@ fn shown(value: &str) -> String {
 }
 
 /// Where `part`, a slice of `whole`, stands in it.
-pub(super) fn range_in(whole: &str, part: &str) -> Range<usize> {
+pub(crate) fn range_in(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     start..start + part.len()
 }
 
 /// The member whose value stands at `value`, with its key and the comma after it, or before it
 /// where it is the last.
-pub(super) fn member_range(text: &str, value: Range<usize>) -> Range<usize> {
+pub(crate) fn member_range(text: &str, value: Range<usize>) -> Range<usize> {
     let bytes = text.as_bytes();
     let back_over_space = |mut at: usize| {
         while at > 0 && bytes[at - 1].is_ascii_whitespace() {

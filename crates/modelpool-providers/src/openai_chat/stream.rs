@@ -140,6 +140,7 @@ impl Reader {
             finish,
             usage,
             usage_only,
+            opens: false,
             end_mark: false,
             malformed: false,
             other_output,

@@ -12,29 +12,31 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// What a call changes in the caller's bytes.
-pub(super) struct Splice<'a> {
-    /// The vendor's name of the model.
-    pub(super) model_name: &'a str,
+pub(crate) struct Splice<'a> {
+    /// The vendor's name of the model; `None` where it does not stand in the body.
+    pub(crate) model_name: Option<&'a str>,
     /// Ask for usage at the end of the stream.
-    pub(super) ask_for_usage: bool,
+    pub(crate) ask_for_usage: bool,
     /// Leave the caller's `stream_options` out, for a vendor that refuses the member.
-    pub(super) without_stream_options: bool,
+    pub(crate) without_stream_options: bool,
     /// Members to add where the caller did not set them.
-    pub(super) defaults: &'a Map<String, Value>,
+    pub(crate) defaults: &'a Map<String, Value>,
 }
 
 /// The body to send.
-pub(super) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
+pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     let spots = &caller.spots;
     if splice.without_stream_options && spots.stream_options.is_some() {
         return rebuilt(caller, splice);
     }
     let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(4);
     let mut inserted = String::new();
-    let model = Value::from(splice.model_name).to_string();
-    match &spots.model {
-        Some(at) => edits.push((at.clone(), model)),
-        None => insert(&mut inserted, "model", &model),
+    if let Some(name) = splice.model_name {
+        let model = Value::from(name).to_string();
+        match &spots.model {
+            Some(at) => edits.push((at.clone(), model)),
+            None => insert(&mut inserted, "model", &model),
+        }
     }
     if let Some(member) = &spots.extension {
         edits.push((member.clone(), String::new()));
@@ -64,7 +66,9 @@ fn rebuilt(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     let mut members: indexed::Members = serde_json::from_slice(&caller.bytes).unwrap_or_default();
     members.remove("modelpool");
     members.remove("stream_options");
-    members.replace("model", &Value::from(splice.model_name).to_string());
+    if let Some(name) = splice.model_name {
+        members.replace("model", &Value::from(name).to_string());
+    }
     for (key, value) in splice.defaults {
         if !members.contains(key) {
             members.set(key, &value.to_string());
@@ -81,7 +85,7 @@ fn insert(inserted: &mut String, key: &str, value: &str) {
 }
 
 /// The bytes with other text in some places, which must not overlap.
-pub(super) fn apply(bytes: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+pub(crate) fn apply(bytes: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
     // What is inserted comes before a member that is taken out at the same place.
     edits.sort_by_key(|(at, _)| (at.start, at.end));
     let grown: usize = edits.iter().map(|(_, text)| text.len()).sum();
@@ -118,24 +122,24 @@ mod indexed {
     use super::{RawValue, Value};
 
     #[derive(Default)]
-    pub(super) struct Members(Vec<(String, String)>);
+    pub(crate) struct Members(Vec<(String, String)>);
 
     impl Members {
-        pub(super) fn contains(&self, key: &str) -> bool {
+        pub(crate) fn contains(&self, key: &str) -> bool {
             self.0.iter().any(|(present, _)| present == key)
         }
 
-        pub(super) fn remove(&mut self, key: &str) {
+        pub(crate) fn remove(&mut self, key: &str) {
             self.0.retain(|(present, _)| present != key);
         }
 
-        pub(super) fn replace(&mut self, key: &str, raw: &str) {
+        pub(crate) fn replace(&mut self, key: &str, raw: &str) {
             for (_, value) in self.0.iter_mut().filter(|(present, _)| present == key) {
                 raw.clone_into(value);
             }
         }
 
-        pub(super) fn set(&mut self, key: &str, raw: &str) {
+        pub(crate) fn set(&mut self, key: &str, raw: &str) {
             self.0.retain(|(present, _)| present != key);
             self.0.push((key.to_owned(), raw.to_owned()));
         }
@@ -194,7 +198,7 @@ mod tests {
         let request = read(Operation::Chat, Bytes::copy_from_slice(text.as_bytes())).unwrap();
         let defaults = defaults.as_object().cloned().unwrap_or_default();
         let splice = Splice {
-            model_name: "gpt \"x\"",
+            model_name: Some("gpt \"x\""),
             ask_for_usage,
             without_stream_options: false,
             defaults: &defaults,
@@ -243,7 +247,7 @@ mod tests {
         let text = r#"{"model":"a","messages":[{}],"t":1.0,"stream_options":{},"modelpool":{}}"#;
         let request = read(Operation::Chat, Bytes::from_static(text.as_bytes())).unwrap();
         let splice = Splice {
-            model_name: "m",
+            model_name: Some("m"),
             ask_for_usage: false,
             without_stream_options: true,
             defaults: &Map::new(),

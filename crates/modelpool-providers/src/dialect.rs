@@ -1,0 +1,160 @@
+//! The dialects callers speak: one row for each, and reading a body of any of them.
+
+use bytes::Bytes;
+use modelpool_core::Operation;
+use modelpool_core::provider::{Dialect, RequestBody, Spots};
+use modelpool_core::stream::{DecodeDeltas, Delta};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
+use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
+use crate::wire::{Caller, Decoder};
+use crate::{anthropic, gemini, openai_chat, openai_responses};
+
+/// What is said in the address of a request, in dialects that say it there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressedCall {
+    /// The model; `None` where it stands in the body.
+    pub model: Option<String>,
+    /// Whether the answer is streamed; `None` where the body says so.
+    pub stream: Option<bool>,
+}
+
+/// Reads the body of a request for a chat.
+///
+/// # Errors
+/// It is no request of the dialect; the message says what would be accepted.
+pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Result<ReadRequest, BodyError> {
+    if dialect == Dialect::OpenAiChat {
+        return openai_chat_read::read(Operation::Chat, bytes);
+    }
+    let text = openai_chat_read::object_text(&bytes)?;
+    let members: Members<'_> = serde_json::from_str(text)
+        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    if let Some(key) = members.twice {
+        return Err(BodyError::new(Some(key), format!("`{key}` stands twice in the body")));
+    }
+    let mut conversation = conversation_of(dialect, &bytes)?;
+    if let Some(stream) = address.stream {
+        conversation.stream = stream;
+    }
+    let model = match (&address.model, members.model) {
+        (Some(model), _) => model.clone(),
+        (None, Some(raw)) => openai_chat_read::model_name(raw)?,
+        (None, None) => return Err(BodyError::new(Some("model"), "`model` is missing")),
+    };
+    let spots = Spots {
+        model: members.model.filter(|_| address.model.is_none()).map(|raw| range_in(text, raw.get())),
+        extension: members.extension.map(|raw| member_range(text, range_in(text, raw.get()))),
+        stream_options: None,
+        first_member: text.find('{').map_or(0, |at| at + 1),
+    };
+    let facts = facts_of(&conversation, bytes.len());
+    let extension = members.extension.map(ToOwned::to_owned);
+    Ok(ReadRequest {
+        model,
+        body: RequestBody {
+            dialect,
+            bytes: bytes.clone(),
+            spots,
+            // These dialects always say what was used.
+            wants_usage: true,
+        },
+        facts,
+        extension,
+    })
+}
+
+/// Whether the last message of the user speaks of a picture. A second look at the body, for pools
+/// that infer from words.
+#[must_use]
+pub fn speaks_of_images(body: &RequestBody) -> bool {
+    match body.dialect {
+        Dialect::OpenAiChat => openai_chat_read::last_message_speaks_of_images(&body.bytes),
+        dialect => conversation_of(dialect, &body.bytes)
+            .is_ok_and(|conversation| last_message_speaks_of_images(&conversation)),
+    }
+}
+
+/// A request in neutral form.
+pub(crate) fn conversation_of(dialect: Dialect, body: &[u8]) -> Result<Conversation, BodyError> {
+    let mut conversation = caller_of(dialect).conversation(body)?;
+    // Ours, and no hint for a model.
+    conversation.hints.shift_remove("modelpool");
+    Ok(conversation)
+}
+
+/// How a dialect is read and written.
+pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
+    match dialect {
+        Dialect::OpenAiResponses => &openai_responses::ResponsesCaller,
+        Dialect::Anthropic => &anthropic::AnthropicCaller,
+        Dialect::Gemini => &gemini::GeminiCaller,
+        // What later dialects bring has a row of its own.
+        _ => &openai_chat::ChatCaller,
+    }
+}
+
+/// How the events of a dialect are decoded.
+pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
+    match dialect {
+        Dialect::OpenAiResponses => |raw| decode(openai_responses::decoder(), raw),
+        Dialect::Anthropic => |raw| decode(anthropic::decoder(), raw),
+        Dialect::Gemini => |raw| decode(gemini::decoder(), raw),
+        _ => openai_chat::deltas,
+    }
+}
+
+fn decode(mut decoder: Box<dyn Decoder>, raw: &[u8]) -> Vec<Delta> {
+    let decoded = decoder.read(raw).unwrap_or_default();
+    decoded.events.iter().filter_map(|event| event.delta()).collect()
+}
+
+/// The top-level members that may be spliced.
+#[derive(Default)]
+struct Members<'a> {
+    model: Option<&'a RawValue>,
+    extension: Option<&'a RawValue>,
+    twice: Option<&'static str>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                const KEYS: &[&str] = &["model", "modelpool", "stream"];
+                let mut read = Members::default();
+                let mut seen = [false; KEYS.len()];
+                while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
+                    let Some(index) = index else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    let value = map.next_value::<&'de RawValue>()?;
+                    match index {
+                        0 => read.model = Some(value),
+                        1 => read.extension = Some(value),
+                        _ => {}
+                    }
+                    // Two of these could be read differently here and upstream, past every check.
+                    if std::mem::replace(&mut seen[index], true) {
+                        read.twice = Some(KEYS[index]);
+                    }
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}

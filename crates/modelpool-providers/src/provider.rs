@@ -1,0 +1,250 @@
+//! Calling a model over any wire: pass the bytes on where the caller speaks it too, else translate.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Uri};
+use modelpool_core::provider::{CallLimits, Dialect, RequestBody};
+use modelpool_core::{
+    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use crate::continued::continue_from;
+use crate::dialect::{caller_of, conversation_of, deltas_of};
+use crate::exchange::{Answered, Exchange};
+use crate::neutral::Written;
+use crate::openai_chat::read::BodyError;
+use crate::registry::ProviderContext;
+use crate::splice::{self, Splice};
+use crate::translate::{self, Events, error_of};
+use crate::vendor::Vendor;
+use crate::wire::{Target, Wire};
+
+/// Calls one model over a wire.
+pub(crate) struct WireProvider {
+    wire: Arc<dyn Wire>,
+    /// The dialect whose bytes pass through.
+    own: Option<Dialect>,
+    base: String,
+    exchange: Exchange,
+    defaults: Map<String, Value>,
+}
+
+impl fmt::Debug for WireProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireProvider")
+            .field("wire", &self.wire)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WireProvider {
+    /// The provider of an entry.
+    ///
+    /// # Errors
+    /// What the entry lacks to be called, in words: an address, a key.
+    pub(crate) fn new(
+        wire: Arc<dyn Wire>,
+        own: Option<Dialect>,
+        vendor: &Vendor,
+        config: &ModelConfig,
+        context: &ProviderContext,
+    ) -> Result<Self, String> {
+        let base = match &config.base_url {
+            Some(given) => wire.base_url(&address(given)?),
+            None => vendor
+                .base_url
+                .ok_or_else(|| format!("no address: provider `{}` needs a `base_url`", vendor.name))?
+                .to_owned(),
+        };
+        let key = key_of(vendor, config, context)?;
+        let mut secrets: Vec<SecretString> = Vec::new();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in wire.headers(key.as_deref()) {
+            let mut value = HeaderValue::from_str(&value)
+                .map_err(|_| "`api_key` holds characters that cannot stand in a header".to_owned())?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        secrets.extend(key.map(SecretString::from));
+        for (name, value) in &config.extra.headers {
+            secrets.extend(value.to_str().ok().map(SecretString::from));
+            headers.insert(name.clone(), value.clone());
+        }
+        Ok(Self {
+            wire,
+            own,
+            base,
+            exchange: Exchange::new(Arc::clone(&context.transport), headers, secrets),
+            defaults: config.extra.body.clone(),
+        })
+    }
+
+    async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
+        let stream = request.facts.stream;
+        let target = Target {
+            operation: request.facts.operation,
+            model: &request.model_name,
+            stream,
+        };
+        let url = self.wire.url(&self.base, &target).map_err(unsupported)?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| Error::new(ErrorKind::Configuration, format!("{url} is not an address: {error}")))?;
+        let Written { body, dropped } = self.written(&request, &target)?;
+        let sent = self.exchange.request(Method::POST, &uri, body);
+        let mut answered = self.exchange.send(sent, &request.limits, stream).await?;
+        answered.head.dropped = dropped;
+        if stream {
+            return Ok(self.streamed(&request, answered));
+        }
+        let (head, bytes) = answered.whole(request.limits.idle).await?;
+        let caller = self.translates(&request.body).then(|| caller_of(request.body.dialect));
+        let whole = translate::whole(&*self.wire, caller, bytes, &request.model_name, &request.facts)
+            .map_err(|broken| error_of(broken, self.exchange.secrets()))?;
+        Ok(Reply {
+            head: self.handed_on(&request.body, head, "application/json"),
+            body: ReplyBody::Whole(whole),
+        })
+    }
+
+    fn translates(&self, body: &RequestBody) -> bool {
+        self.own != Some(body.dialect)
+    }
+
+    /// The body to send.
+    fn written(&self, request: &ProviderRequest, target: &Target<'_>) -> Result<Written, Error> {
+        if !self.translates(&request.body) && request.continuation.is_none() {
+            let splice = Splice {
+                // Where the address names the model the body does not.
+                model_name: request.body.spots.model.is_some().then_some(target.model),
+                ask_for_usage: false,
+                without_stream_options: false,
+                defaults: &self.defaults,
+            };
+            return Ok(Written {
+                body: splice::body(&request.body, &splice),
+                dropped: Vec::new(),
+            });
+        }
+        translated(&*self.wire, request, target)
+    }
+
+    fn streamed(&self, request: &ProviderRequest, answered: Answered) -> Reply {
+        let dialect = request.body.dialect;
+        let encoder = self
+            .translates(&request.body)
+            .then(|| caller_of(dialect).encoder(&request.model_name, request.body.wants_usage));
+        let secrets = Arc::clone(self.exchange.secrets());
+        let events = Events::new(answered.body, &*self.wire, encoder, deltas_of(dialect), secrets);
+        Reply {
+            head: self.handed_on(&request.body, answered.head, "text/event-stream"),
+            body: ReplyBody::Stream(Box::pin(events)),
+        }
+    }
+
+    /// What goes with an answer: the vendor's headers are for callers of its own dialect.
+    fn handed_on(&self, body: &RequestBody, head: ReplyHead, kind: &'static str) -> ReplyHead {
+        if !self.translates(body) {
+            return head;
+        }
+        translated_head(head, kind)
+    }
+}
+
+impl Provider for WireProvider {
+    fn call(&self, request: ProviderRequest) -> BoxFuture<'_, Result<Reply, Error>> {
+        Box::pin(self.call_model(request))
+    }
+}
+
+/// A request, written in a wire that its caller does not speak.
+pub(crate) fn translated(
+    wire: &dyn Wire,
+    request: &ProviderRequest,
+    target: &Target<'_>,
+) -> Result<Written, Error> {
+    let body = &request.body;
+    let mut conversation = conversation_of(body.dialect, &body.bytes).map_err(invalid)?;
+    conversation.stream = target.stream;
+    if let Some(continuation) = &request.continuation {
+        continue_from(&mut conversation, continuation);
+    }
+    let written = wire.write(&conversation, target);
+    written.map_err(|lack| {
+        let message = format!("`{}` {}", lack.field, lack.reason);
+        unsupported(message).with_param(lack.field)
+    })
+}
+
+/// The head of an answer that was translated.
+pub(crate) fn translated_head(head: ReplyHead, kind: &'static str) -> ReplyHead {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    ReplyHead { headers, ..head }
+}
+
+fn unsupported(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unsupported { capability: None }, message.into())
+}
+
+fn invalid(mistake: BodyError) -> Error {
+    let error = Error::new(ErrorKind::InvalidRequest, mistake.message);
+    match mistake.param {
+        Some(param) => error.with_param(param),
+        None => error,
+    }
+}
+
+/// The user's address.
+pub(crate) fn address(given: &str) -> Result<Uri, String> {
+    let uri: Uri = given
+        .parse()
+        .map_err(|error| format!("`base_url` {given} is not an address: {error}"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+        return Err(format!(
+            "`base_url` {given} is not an address: expected http://… or https://…"
+        ));
+    }
+    Ok(uri)
+}
+
+/// The key of an entry: its own, or from the environment. A key from the environment goes to the vendor's own
+/// address and nowhere else.
+pub(crate) fn key_of(
+    vendor: &Vendor,
+    config: &ModelConfig,
+    context: &ProviderContext,
+) -> Result<Option<String>, String> {
+    if let Some(key) = &config.api_key {
+        // Files of keys end in a line feed.
+        return Ok(Some(key.expose_secret().trim().to_owned()));
+    }
+    let (None, Some(variable)) = (&config.base_url, vendor.key_variable) else {
+        return Ok(None);
+    };
+    match (context.environment)(variable) {
+        Some(key) => Ok(Some(key.trim().to_owned())),
+        None => Err(format!(
+            "no key: set `api_key`, or the environment variable {variable}"
+        )),
+    }
+}
+
+/// Limits for the list of models, which nobody configures.
+pub(crate) const LIST_LIMITS: CallLimits = CallLimits {
+    connect: Duration::from_secs(3),
+    response: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+};
+
+/// Whether an operation is one that all wires have.
+pub(crate) fn is_chat(operation: Operation) -> bool {
+    operation == Operation::Chat
+}
