@@ -8,6 +8,7 @@
 //! Building a request and reading a response are pure; the network is a
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
+mod cohere;
 mod edit;
 pub mod failure;
 mod framing;
@@ -15,6 +16,7 @@ pub mod http_transport;
 mod json;
 mod likeness;
 mod neutral;
+mod ollama;
 pub mod openai_chat;
 mod registry;
 mod sse;
