@@ -11,13 +11,13 @@
 //! Not carried, and refused: sounds, documents, files by id, media within instructions or results of tools,
 //! several answers, one tool out of several, one tool at a time, alternatives of log-probabilities, a form of the
 //! answer together with tools, more than five stop sequences. Reasoning of earlier turns is left out where no tool
-//! was called: models that do not reason refuse it, and the others do not need it.
+//! was called: Cohere takes it back only from models that reason, while they do, and no turn depends on it.
 //!
 //! Reference: <https://docs.cohere.com/reference/chat>, <https://docs.cohere.com/v2/docs/streaming>.
 
 mod answer;
 mod decoder;
-mod embed;
+pub(crate) mod embed;
 mod wire;
 mod write;
 

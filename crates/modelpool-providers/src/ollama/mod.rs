@@ -18,7 +18,7 @@
 
 mod answer;
 mod decoder;
-mod embed;
+pub(crate) mod embed;
 mod wire;
 mod write;
 

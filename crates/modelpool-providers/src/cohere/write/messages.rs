@@ -87,8 +87,8 @@ fn image(media: &Media, at: &str, dropped: &mut Vec<String>) -> Result<Value, Un
     Ok(json!({"type": "image_url", "image_url": image}))
 }
 
-/// With calls, Cohere refuses text and takes a plan: text that stood beside calls is one, and where there was none
-/// the reasoning is.
+/// With calls, Cohere refuses text ("text content is not allowed when tool_calls are provided") and takes a plan:
+/// text that stood beside calls is one, and where there was none the reasoning is.
 fn assistant(message: &Message, at: &str) -> Result<Value, Untranslatable> {
     let mut text = String::new();
     let mut reasoning = String::new();
