@@ -60,7 +60,7 @@ impl StreamEvents {
                 events.extend(plan.map(|plan| Event::piece(Piece::Reasoning(plan.to_owned()))));
             }
             "tool-call-start" => {
-                events.push(self.call_begins(value, only(message.get("tool_calls")), data)?)
+                events.push(self.call_begins(value, only(message.get("tool_calls")), data)?);
             }
             "tool-call-delta" => events.extend(self.call_goes_on(value, only(message.get("tool_calls")))?),
             "citation-start" => {

@@ -221,7 +221,10 @@ fn errors_within_the_stream() {
     let data = format!("data: {bare}\n\n");
     assert_eq!(decoded(&[data.as_bytes()]).unwrap_err(), Broken::Refusal(bare));
     let named = json!({"type": "error", "data": {"code": 1}});
-    assert_eq!(of(&[named.clone()]).unwrap_err(), Broken::Refusal(named));
+    assert_eq!(
+        of(std::slice::from_ref(&named)).unwrap_err(),
+        Broken::Refusal(named)
+    );
     for (delta, expected) in [
         (
             json!({"finish_reason": "ERROR", "error": "no capacity"}),

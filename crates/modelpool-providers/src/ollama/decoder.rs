@@ -175,6 +175,19 @@ mod tests {
     }
 
     #[test]
+    fn a_last_line_needs_no_line_end() {
+        let mut decoder = Lines::default();
+        let read = decoder.read(br#"{"message":{"content":"x"},"done":true,"done_reason":"length"}"#);
+        let read = read.unwrap();
+        let finish = Event::Finish {
+            choice: 0,
+            reason: FinishReason::Length,
+            stop_sequence: None,
+        };
+        assert_eq!((read.events.last(), read.end_mark), (Some(&finish), true));
+    }
+
+    #[test]
     fn an_error_may_be_a_line_of_the_stream() {
         let object = json!({"error": "an error was encountered while running the model"});
         let stream = format!("{{\"message\":{{\"content\":\"x\"}}}}\n{object}\n");
