@@ -8,6 +8,7 @@
 //! Building a request and reading a response are pure; the network is a
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
+mod cohere;
 mod edit;
 mod exchange;
 pub mod failure;
@@ -16,6 +17,7 @@ pub mod http_transport;
 mod json;
 mod likeness;
 mod neutral;
+mod ollama;
 pub mod openai_chat;
 mod registry;
 mod splice;

@@ -1,0 +1,96 @@
+//! Address, headers, and who reads and writes.
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Uri};
+use modelpool_core::Operation;
+
+use super::{answer, decoder, write};
+use crate::framing::Framing;
+use crate::neutral::{Answer, Conversation, Untranslatable, Written};
+use crate::wire::{Broken, Decoder, Target, Wire};
+
+/// Ends of addresses that users copy, which are not part of the base.
+const PATHS: [&str; 3] = ["/v2/chat", "/v2/embed", "/v2"];
+
+/// Cohere's wire.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CohereWire;
+
+impl Wire for CohereWire {
+    fn base_url(&self, given: &Uri) -> String {
+        let given = given.to_string();
+        let given = given.trim_end_matches('/');
+        let base = PATHS.iter().find_map(|path| given.strip_suffix(path));
+        base.unwrap_or(given).trim_end_matches('/').to_owned()
+    }
+
+    fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
+        match target.operation {
+            Operation::Chat => Ok(format!("{base}/v2/chat")),
+            Operation::Embeddings => Ok(format!("{base}/v2/embed")),
+            Operation::Images => Err("images are not known to Cohere's wire".to_owned()),
+        }
+    }
+
+    fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
+        let key = key.map(str::trim).filter(|key| !key.is_empty());
+        key.map(|key| (AUTHORIZATION, format!("Bearer {key}")))
+            .into_iter()
+            .collect()
+    }
+
+    fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        write::body(conversation, target)
+    }
+
+    fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
+        answer::read(body)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::<decoder::StreamEvents>::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_what_stands_before_the_wire_s_paths() {
+        for (given, base) in [
+            ("https://api.cohere.com", "https://api.cohere.com"),
+            ("https://api.cohere.com/", "https://api.cohere.com"),
+            ("https://api.cohere.com/v2/", "https://api.cohere.com"),
+            ("https://api.cohere.com/v2/chat", "https://api.cohere.com"),
+            ("https://proxy.example/cohere/v2", "https://proxy.example/cohere"),
+        ] {
+            let given: Uri = given.parse().unwrap();
+            assert_eq!(CohereWire.base_url(&given), base, "{given}");
+        }
+    }
+
+    #[test]
+    fn operations_have_addresses_or_are_refused() {
+        let url = |operation| {
+            let target = Target {
+                operation,
+                model: "m",
+                stream: true,
+            };
+            CohereWire.url("http://h", &target)
+        };
+        assert_eq!(url(Operation::Chat).unwrap(), "http://h/v2/chat");
+        assert_eq!(url(Operation::Embeddings).unwrap(), "http://h/v2/embed");
+        assert!(url(Operation::Images).unwrap_err().starts_with("images"));
+        assert_eq!(
+            CohereWire.headers(Some("k\n")),
+            [(AUTHORIZATION, "Bearer k".to_owned())]
+        );
+    }
+}
