@@ -96,7 +96,7 @@ pub(super) fn finish(word: &str, calls_tools: bool) -> FinishReason {
 fn choice(wire: &Value, id: &str) -> Choice {
     let message = &wire["message"];
     let mut content = Vec::new();
-    let mut push_reasoning = |text: String, content: &mut Vec<Content>| {
+    let push_reasoning = |text: String, content: &mut Vec<Content>| {
         if !text.is_empty() {
             content.push(Content::Reasoning(ReasoningPart {
                 text,

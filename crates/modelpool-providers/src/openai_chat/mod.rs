@@ -22,7 +22,7 @@
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>.
 
 mod answer;
-mod caller;
+pub(crate) mod caller;
 mod citations;
 mod continuation;
 mod conversation;
@@ -38,12 +38,10 @@ pub mod read;
 mod request;
 mod response;
 mod stream;
-mod wire;
+pub(crate) mod wire;
 mod write;
 mod write_messages;
 
-pub(crate) use caller::ChatCaller;
 pub(crate) use edit::EDITS;
 pub use provider::OpenAiChat;
 pub use stream::text_event;
-pub(crate) use wire::ChatWire;
