@@ -21,8 +21,8 @@ mod signature;
 
 pub(crate) use answer::{Answer, Choice, Head};
 pub(crate) use conversation::{
-    Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling, Source,
-    Text, Tool, ToolCall, ToolChoice, ToolResult,
+    Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling,
+    Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
 };
 pub(crate) use facts::{facts_of, last_message_speaks_of_images};
 pub(crate) use event::{Event, Events, Piece, ToolCallPiece};

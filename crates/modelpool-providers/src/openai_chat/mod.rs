@@ -7,15 +7,39 @@
 //! `error` turns a refusal into a kind of failure. Embeddings, images and the list of models share
 //! address and shape.
 //!
+//! Where caller and model speak different wires, this one is one side of the translation by
+//! the words of `neutral`. `wire` and `caller` are the two sides. A caller's body becomes a conversation in
+//! `conversation` (with `messages`, `parts` and `members`), a conversation becomes a body in `write` and
+//! `write_messages`; `answer` reads and writes whole answers, `decoder` and `encoder` streams.
+//!
+//! Translated to another wire, these are refused and named, not left out: tools that are not functions,
+//! `allowed_tools`, formats other than text and JSON, `web_search_options`, audio as output, parts of messages
+//! of an unknown type. Translated to this wire, these are: pictures and sounds under a vendor's id, sounds and
+//! documents by address, sounds that are neither WAV nor MP3, and anything but text in instructions, in results
+//! of tools and in what the assistant said. Not carried, since it has no place here: the text at which an
+//! answer stopped, that a tool failed (named as dropped), and citations of a caller's own documents.
+//!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>.
 
+mod answer;
+pub(crate) mod caller;
+mod citations;
 mod continuation;
+mod conversation;
+mod decoder;
 mod edit;
+mod encoder;
 mod error;
+mod members;
+mod messages;
+mod parts;
 mod provider;
 pub mod read;
 mod response;
 mod stream;
+pub(crate) mod wire;
+mod write;
+mod write_messages;
 
 pub(crate) use edit::EDITS;
 pub use provider::OpenAiChat;

@@ -1,0 +1,160 @@
+//! Chat completions as models speak them, for requests of another dialect.
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Uri};
+use modelpool_core::Operation;
+
+use super::decoder::ChatDecoder;
+use super::{answer, write};
+use crate::framing::Framing;
+use crate::neutral::{Answer, Conversation, Untranslatable, Written};
+use crate::wire::{Broken, Decoder, Target, Wire};
+
+/// The wire, and how the server at hand differs from the others that speak it.
+///
+/// The default is what nearly all of them take. A server that refuses members it does not know would
+/// answer 400 to anything more, so the rest is given by who knows the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChatWire {
+    /// Usage at the end of a stream has to be asked for, with `stream_options.include_usage`.
+    pub(crate) ask_for_usage: bool,
+    /// The member that limits the output is `max_completion_tokens`; OpenAI's own reasoning models
+    /// take no other. Else it is `max_tokens`.
+    pub(crate) max_completion_tokens: bool,
+    /// It takes `top_k`, which OpenAI does not have.
+    pub(crate) top_k: bool,
+    /// It takes `reasoning_effort`.
+    pub(crate) reasoning_effort: bool,
+    /// The member of an assistant's message in which it wants earlier reasoning back
+    /// (`reasoning_content`, `reasoning`); `None` where it wants none.
+    pub(crate) reasoning_member: Option<&'static str>,
+    /// It takes Gemini's signatures back in `extra_content` of a call, as Gemini's own endpoint of this wire does;
+    /// to others the member is unknown.
+    pub(crate) extra_content: bool,
+    /// Hints it takes, by their names in this wire.
+    pub(crate) hints: &'static [&'static str],
+}
+
+impl Default for ChatWire {
+    fn default() -> Self {
+        Self {
+            ask_for_usage: true,
+            max_completion_tokens: false,
+            top_k: false,
+            reasoning_effort: true,
+            reasoning_member: None,
+            extra_content: false,
+            hints: &[],
+        }
+    }
+}
+
+impl ChatWire {
+    /// OpenAI's own: <https://platform.openai.com/docs/api-reference/chat/create>.
+    pub(crate) const OPENAI: ChatWire = ChatWire {
+        ask_for_usage: true,
+        max_completion_tokens: true,
+        top_k: false,
+        reasoning_effort: true,
+        reasoning_member: None,
+        extra_content: false,
+        hints: &[
+            "user",
+            "store",
+            "metadata",
+            "service_tier",
+            "logit_bias",
+            "prompt_cache_key",
+            "safety_identifier",
+            "verbosity",
+            "prediction",
+        ],
+    };
+}
+
+impl Wire for ChatWire {
+    fn base_url(&self, given: &Uri) -> String {
+        let scheme = given.scheme_str().unwrap_or("https");
+        let authority = given.authority().map_or("", |authority| authority.as_str());
+        let path = match given.path().trim_end_matches('/') {
+            "" => "/v1",
+            path => path,
+        };
+        format!("{scheme}://{authority}{path}")
+    }
+
+    fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
+        let path = match target.operation {
+            Operation::Chat => "/chat/completions",
+            Operation::Embeddings => "/embeddings",
+            Operation::Images => "/images/generations",
+        };
+        Ok(format!("{base}{path}"))
+    }
+
+    fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
+        // Files of keys end in a line feed.
+        key.map(|key| (AUTHORIZATION, format!("Bearer {}", key.trim())))
+            .into_iter()
+            .collect()
+    }
+
+    fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        write::write(self, conversation, target)
+    }
+
+    fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
+        answer::read(body)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(ChatDecoder::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let target = |operation| Target {
+            operation,
+            model: "m",
+            stream: false,
+        };
+        for (given, operation, expected) in [
+            (
+                "https://a.example",
+                Operation::Chat,
+                "https://a.example/v1/chat/completions",
+            ),
+            (
+                "http://a:8000/",
+                Operation::Embeddings,
+                "http://a:8000/v1/embeddings",
+            ),
+            (
+                "https://a/openai/v2/",
+                Operation::Images,
+                "https://a/openai/v2/images/generations",
+            ),
+        ] {
+            let wire = ChatWire::default();
+            let base = wire.base_url(&given.parse().unwrap());
+            assert_eq!(wire.url(&base, &target(operation)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_as_a_bearer() {
+        let headers = ChatWire::default().headers(Some("sk-1\n"));
+        assert_eq!(headers, [(AUTHORIZATION, "Bearer sk-1".to_owned())]);
+        assert!(ChatWire::default().headers(None).is_empty());
+    }
+}
