@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
 use crate::wire::{Caller, Decoder};
-use crate::{anthropic, gemini, openai_chat, openai_responses};
+use crate::openai_chat;
 
 /// What is said in the address of a request, in dialects that say it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,9 +89,6 @@ pub(crate) fn conversation_of(dialect: Dialect, body: &[u8]) -> Result<Conversat
 /// How a dialect is read and written.
 pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
     match dialect {
-        Dialect::OpenAiResponses => &openai_responses::ResponsesCaller,
-        Dialect::Anthropic => &anthropic::AnthropicCaller,
-        Dialect::Gemini => &gemini::GeminiCaller,
         // What later dialects bring has a row of its own.
         _ => &openai_chat::ChatCaller,
     }
@@ -100,9 +97,6 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
 /// How the events of a dialect are decoded.
 pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
-        Dialect::OpenAiResponses => |raw| decode(openai_responses::decoder(), raw),
-        Dialect::Anthropic => |raw| decode(anthropic::decoder(), raw),
-        Dialect::Gemini => |raw| decode(gemini::decoder(), raw),
         _ => openai_chat::deltas,
     }
 }

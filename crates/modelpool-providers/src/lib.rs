@@ -9,6 +9,8 @@
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
 mod cohere;
+mod continued;
+mod dialect;
 mod edit;
 mod exchange;
 pub mod failure;
@@ -19,12 +21,15 @@ mod likeness;
 mod neutral;
 mod ollama;
 pub mod openai_chat;
+mod provider;
 mod registry;
 mod splice;
 mod sse;
+mod translate;
 mod vendor;
 mod wire;
 
+pub use dialect::{AddressedCall, read_chat, speaks_of_images};
 pub use edit::{EventEdits, Identity, event_edits};
 pub use http_transport::HttpTransport;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};

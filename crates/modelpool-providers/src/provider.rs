@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Uri};
-use modelpool_core::provider::{CallLimits, Dialect, RequestBody};
+use modelpool_core::provider::Dialect;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
+    BoxFuture, Error, ErrorKind, ModelConfig, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::translate::{self, Events, error_of};
 use crate::vendor::Vendor;
-use crate::wire::{Target, Wire};
+use crate::wire::{Caller, Target, Wire};
 
 /// Calls one model over a wire.
 pub(crate) struct WireProvider {
@@ -97,64 +97,38 @@ impl WireProvider {
         let uri: Uri = url
             .parse()
             .map_err(|error| Error::new(ErrorKind::Configuration, format!("{url} is not an address: {error}")))?;
-        let Written { body, dropped } = self.written(&request, &target)?;
+        if self.own != Some(request.body.dialect) {
+            return call_translated(&*self.wire, &self.exchange, &uri, &request).await;
+        }
+        let body = match request.continuation {
+            None => self.passed(&request, &target),
+            // What is to be added is added in neutral form; the answer passes through all the same.
+            Some(_) => translated(&*self.wire, &request, &target)?.body,
+        };
         let sent = self.exchange.request(Method::POST, &uri, body);
-        let mut answered = self.exchange.send(sent, &request.limits, stream).await?;
-        answered.head.dropped = dropped;
+        let answered = self.exchange.send(sent, &request.limits, stream).await?;
         if stream {
-            return Ok(self.streamed(&request, answered));
+            return Ok(streamed(&*self.wire, &self.exchange, &request, answered, None));
         }
         let (head, bytes) = answered.whole(request.limits.idle).await?;
-        let caller = self.translates(&request.body).then(|| caller_of(request.body.dialect));
-        let whole = translate::whole(&*self.wire, caller, bytes, &request.model_name, &request.facts)
-            .map_err(|broken| error_of(broken, self.exchange.secrets()))?;
+        let whole = translate::whole(&*self.wire, None, bytes, &request.model_name, &request.facts);
+        let whole = whole.map_err(|broken| error_of(broken, self.exchange.secrets()))?;
         Ok(Reply {
-            head: self.handed_on(&request.body, head, "application/json"),
+            head,
             body: ReplyBody::Whole(whole),
         })
     }
 
-    fn translates(&self, body: &RequestBody) -> bool {
-        self.own != Some(body.dialect)
-    }
-
-    /// The body to send.
-    fn written(&self, request: &ProviderRequest, target: &Target<'_>) -> Result<Written, Error> {
-        if !self.translates(&request.body) && request.continuation.is_none() {
-            let splice = Splice {
-                // Where the address names the model the body does not.
-                model_name: request.body.spots.model.is_some().then_some(target.model),
-                ask_for_usage: false,
-                without_stream_options: false,
-                defaults: &self.defaults,
-            };
-            return Ok(Written {
-                body: splice::body(&request.body, &splice),
-                dropped: Vec::new(),
-            });
-        }
-        translated(&*self.wire, request, target)
-    }
-
-    fn streamed(&self, request: &ProviderRequest, answered: Answered) -> Reply {
-        let dialect = request.body.dialect;
-        let encoder = self
-            .translates(&request.body)
-            .then(|| caller_of(dialect).encoder(&request.model_name, request.body.wants_usage));
-        let secrets = Arc::clone(self.exchange.secrets());
-        let events = Events::new(answered.body, &*self.wire, encoder, deltas_of(dialect), secrets);
-        Reply {
-            head: self.handed_on(&request.body, answered.head, "text/event-stream"),
-            body: ReplyBody::Stream(Box::pin(events)),
-        }
-    }
-
-    /// What goes with an answer: the vendor's headers are for callers of its own dialect.
-    fn handed_on(&self, body: &RequestBody, head: ReplyHead, kind: &'static str) -> ReplyHead {
-        if !self.translates(body) {
-            return head;
-        }
-        translated_head(head, kind)
+    /// The caller's bytes, spliced.
+    fn passed(&self, request: &ProviderRequest, target: &Target<'_>) -> Bytes {
+        let splice = Splice {
+            // Where the address names the model the body does not.
+            model_name: request.body.spots.model.is_some().then_some(target.model),
+            ask_for_usage: false,
+            without_stream_options: false,
+            defaults: &self.defaults,
+        };
+        splice::body(&request.body, &splice)
     }
 }
 
@@ -164,8 +138,59 @@ impl Provider for WireProvider {
     }
 }
 
+/// Makes a call for a caller who speaks another dialect than the model's wire.
+pub(crate) async fn call_translated(
+    wire: &dyn Wire,
+    exchange: &Exchange,
+    uri: &Uri,
+    request: &ProviderRequest,
+) -> Result<Reply, Error> {
+    let stream = request.facts.stream;
+    let target = Target {
+        operation: request.facts.operation,
+        model: &request.model_name,
+        stream,
+    };
+    let Written { body, dropped } = translated(wire, request, &target)?;
+    let sent = exchange.request(Method::POST, uri, body);
+    let mut answered = exchange.send(sent, &request.limits, stream).await?;
+    answered.head.dropped = dropped;
+    let caller = caller_of(request.body.dialect);
+    if stream {
+        return Ok(streamed(wire, exchange, request, answered, Some(caller)));
+    }
+    let (head, bytes) = answered.whole(request.limits.idle).await?;
+    let whole = translate::whole(wire, Some(caller), bytes, &request.model_name, &request.facts);
+    Ok(Reply {
+        head: translated_head(head, "application/json"),
+        body: ReplyBody::Whole(whole.map_err(|broken| error_of(broken, exchange.secrets()))?),
+    })
+}
+
+/// The answer to a call with a stream; for a caller of the wire itself there is no `caller` to write for.
+fn streamed(
+    wire: &dyn Wire,
+    exchange: &Exchange,
+    request: &ProviderRequest,
+    answered: Answered,
+    caller: Option<&dyn Caller>,
+) -> Reply {
+    let body = &request.body;
+    let encoder = caller.map(|caller| caller.encoder(&request.model_name, body.wants_usage));
+    let secrets = Arc::clone(exchange.secrets());
+    let head = match caller {
+        None => answered.head,
+        Some(_) => translated_head(answered.head, "text/event-stream"),
+    };
+    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets);
+    Reply {
+        head,
+        body: ReplyBody::Stream(Box::pin(events)),
+    }
+}
+
 /// A request, written in a wire that its caller does not speak.
-pub(crate) fn translated(
+fn translated(
     wire: &dyn Wire,
     request: &ProviderRequest,
     target: &Target<'_>,
@@ -184,7 +209,7 @@ pub(crate) fn translated(
 }
 
 /// The head of an answer that was translated.
-pub(crate) fn translated_head(head: ReplyHead, kind: &'static str) -> ReplyHead {
+fn translated_head(head: ReplyHead, kind: &'static str) -> ReplyHead {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     ReplyHead { headers, ..head }
@@ -235,16 +260,4 @@ pub(crate) fn key_of(
             "no key: set `api_key`, or the environment variable {variable}"
         )),
     }
-}
-
-/// Limits for the list of models, which nobody configures.
-pub(crate) const LIST_LIMITS: CallLimits = CallLimits {
-    connect: Duration::from_secs(3),
-    response: Duration::from_secs(30),
-    idle: Duration::from_secs(30),
-};
-
-/// Whether an operation is one that all wires have.
-pub(crate) fn is_chat(operation: Operation) -> bool {
-    operation == Operation::Chat
 }

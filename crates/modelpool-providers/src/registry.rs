@@ -5,10 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use modelpool_core::nearest::did_you_mean;
-use modelpool_core::{Error, ErrorKind, ModelConfig, Provider, Transport};
+use modelpool_core::provider::Dialect;
+use modelpool_core::{Error, ErrorKind, ModelConfig, Numeric, Provenance, Provider, Transport};
 
+use crate::cohere::CohereWire;
+use crate::ollama::OllamaWire;
 use crate::openai_chat::OpenAiChat;
-use crate::vendor::{find_vendor, vendors};
+use crate::provider::WireProvider;
+use crate::vendor::{Vendor, WireProtocol, find_vendor, vendors};
+use crate::wire::Wire;
 
 /// Reads a variable of the environment; passed in, so that tests and servers decide what is read.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -127,8 +132,26 @@ impl ProviderRegistry {
             let message = self.check(&config.provider).err().unwrap_or_default();
             return Err(Error::new(ErrorKind::Configuration, message).at(&config.alias));
         };
-        let provider = OpenAiChat::new(vendor, config, context)
-            .map_err(|lack| Error::new(ErrorKind::Configuration, lack).at(&config.alias))?;
-        Ok(Arc::new(provider))
+        by_wire(vendor, config, context)
+            .map_err(|lack| Error::new(ErrorKind::Configuration, lack).at(&config.alias))
     }
+}
+
+/// A provider of the vendor's wire: the one place where wires are told apart.
+fn by_wire(
+    vendor: &Vendor,
+    config: &ModelConfig,
+    context: &ProviderContext,
+) -> Result<Arc<dyn Provider>, String> {
+    let (wire, own): (Arc<dyn Wire>, Option<Dialect>) = match vendor.wire {
+        WireProtocol::OpenAiChat => return Ok(Arc::new(OpenAiChat::new(vendor, config, context)?)),
+        WireProtocol::Ollama => {
+            let window = config.capabilities.number(Numeric::ContextWindow);
+            let known = window.provenance != Provenance::Default;
+            let context_window = known.then_some(window.value as u64);
+            (Arc::new(OllamaWire { context_window }), None)
+        }
+        WireProtocol::Cohere => (Arc::new(CohereWire), None),
+    };
+    Ok(Arc::new(WireProvider::new(wire, own, vendor, config, context)?))
 }

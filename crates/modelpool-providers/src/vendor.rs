@@ -1,5 +1,7 @@
 //! Who serves models, as rows of data.
 
+use crate::openai_chat::ChatWire;
+
 /// How a vendor comes to send usage at the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamUsage {
@@ -22,7 +24,7 @@ pub enum PrefillForm {
     BodyMembers(&'static [(&'static str, bool)]),
 }
 
-/// One vendor: its wire is OpenAI's chat completions, with these differences.
+/// One vendor: which wire it speaks, with which differences.
 #[derive(Clone, Copy, Debug)]
 pub struct Vendor {
     /// The name in a configuration.
@@ -39,6 +41,22 @@ pub struct Vendor {
     pub prefill: PrefillForm,
     /// Its address for requests with a prefill, where that is another.
     pub prefill_base_url: Option<&'static str>,
+    /// The wire protocol it speaks.
+    pub wire: WireProtocol,
+    /// What it takes of the members of OpenAI's chat completions, where that is its wire.
+    pub(crate) chat: ChatWire,
+}
+
+/// A wire protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WireProtocol {
+    /// OpenAI's chat completions.
+    OpenAiChat,
+    /// Ollama's own.
+    Ollama,
+    /// Cohere's v2.
+    Cohere,
 }
 
 impl Vendor {
@@ -58,6 +76,8 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         stream_usage: StreamUsage::OnRequest,
         prefill: PrefillForm::LastMessage,
         prefill_base_url: None,
+        wire: WireProtocol::OpenAiChat,
+        chat: ChatWire::COMMON,
     }
 }
 
@@ -70,13 +90,18 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Vendor {
         stream_usage: StreamUsage::OnRequest,
         prefill: PrefillForm::LastMessage,
         prefill_base_url: None,
+        wire: WireProtocol::OpenAiChat,
+        chat: ChatWire::COMMON,
     }
 }
 
 /// Addresses and variables as they are generally known; not checked against each vendor's own
 /// documentation yet. So is the form of a prefill where no page is named.
-static VENDORS: [Vendor; 21] = [
-    hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+static VENDORS: [Vendor; 23] = [
+    Vendor {
+        chat: ChatWire::OPENAI,
+        ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
+    },
     Vendor {
         // Sends usage in the last chunk by itself, and refuses parameters it does not know:
         // https://docs.mistral.ai/api/#tag/chat
@@ -145,6 +170,15 @@ static VENDORS: [Vendor; 21] = [
     Vendor {
         other_names: &["lmstudio", "lm studio", "lm-studio"],
         ..local("lm_studio", Some("http://127.0.0.1:1234/v1"))
+    },
+    Vendor {
+        // Its own wire, which loads models and says so; its `/v1` is reached as `openai_compatible`.
+        wire: WireProtocol::Ollama,
+        ..local("ollama", Some("http://127.0.0.1:11434"))
+    },
+    Vendor {
+        wire: WireProtocol::Cohere,
+        ..hosted("cohere", "https://api.cohere.com", "COHERE_API_KEY")
     },
     local("openai_compatible", None),
     local("openai_chat", None),

@@ -41,6 +41,9 @@ pub(crate) mod wire;
 mod write;
 mod write_messages;
 
+pub(crate) use caller::ChatCaller;
 pub(crate) use edit::EDITS;
+pub(crate) use stream::deltas;
+pub(crate) use wire::ChatWire;
 pub use provider::OpenAiChat;
 pub use stream::text_event;

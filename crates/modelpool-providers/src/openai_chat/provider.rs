@@ -11,7 +11,7 @@ use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use modelpool_core::continuation::{Continuation, Way};
-use modelpool_core::provider::CallLimits;
+use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{
     BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody, StreamEvent,
@@ -22,7 +22,9 @@ use serde_json::{Map, Value};
 use super::continuation::continued;
 use super::response;
 use super::stream::Reader;
+use super::wire::ChatWire;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
+use crate::provider::{address, call_translated, key_of};
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::sse::Splitter;
@@ -47,6 +49,8 @@ pub struct OpenAiChat {
     prefill: PrefillForm,
     /// Where requests with a prefill go, if not to `chat`.
     prefill_chat: Option<Uri>,
+    /// How requests of another dialect are written.
+    wire: ChatWire,
 }
 
 impl fmt::Debug for OpenAiChat {
@@ -65,22 +69,11 @@ impl OpenAiChat {
     pub fn new(vendor: &Vendor, config: &ModelConfig, context: &ProviderContext) -> Result<Self, String> {
         let base = base_url(vendor, config)?;
         let endpoint = |path: &str| endpoint_of(&base, path);
-        // A key from the environment goes to the vendor's own address and nowhere else.
-        let from_environment = || match (&config.base_url, vendor.key_variable) {
-            (None, Some(variable)) => (context.environment)(variable).map(SecretString::from),
-            _ => None,
-        };
-        let key = config.api_key.clone().or_else(from_environment);
-        if let (None, None, Some(variable)) = (&key, &config.base_url, vendor.key_variable) {
-            return Err(format!(
-                "no key: set `api_key`, or the environment variable {variable}"
-            ));
-        }
+        let key = key_of(vendor, config, context)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut secrets: Vec<SecretString> = Vec::new();
         if let Some(key) = key {
-            let key = key.expose_secret().trim(); // files of keys end in a line feed
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
                 .map_err(|_| "`api_key` holds characters that cannot stand in a header".to_owned())?;
             value.set_sensitive(true);
@@ -105,6 +98,7 @@ impl OpenAiChat {
             stream_usage: vendor.stream_usage,
             prefill: vendor.prefill,
             prefill_chat,
+            wire: vendor.chat,
         })
     }
 
@@ -121,6 +115,14 @@ impl OpenAiChat {
             Operation::Embeddings => &self.embeddings,
             Operation::Images => &self.images,
         };
+        if request.body.dialect != Dialect::OpenAiChat {
+            let wire = ChatWire {
+                ask_for_usage: self.stream_usage == StreamUsage::OnRequest,
+                ..self.wire
+            };
+            // Boxed: most callers speak this wire.
+            return Box::pin(call_translated(&wire, &self.exchange, uri, &request)).await;
+        }
         let splice = Splice {
             model_name: Some(&request.model_name),
             ask_for_usage: facts.stream && self.stream_usage == StreamUsage::OnRequest,
@@ -202,14 +204,7 @@ fn base_url(vendor: &Vendor, config: &ModelConfig) -> Result<String, String> {
             .ok_or_else(|| format!("no address: provider `{}` needs a `base_url`", vendor.name))?;
         return Ok(own.to_owned());
     };
-    let uri: Uri = given
-        .parse()
-        .map_err(|error| format!("`base_url` {given} is not an address: {error}"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
-        return Err(format!(
-            "`base_url` {given} is not an address: expected http://… or https://…"
-        ));
-    }
+    let uri = address(given)?;
     let trimmed = given.trim_end_matches('/');
     Ok(if uri.path().trim_matches('/').is_empty() {
         format!("{trimmed}/v1")

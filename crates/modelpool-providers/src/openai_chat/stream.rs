@@ -181,7 +181,7 @@ struct ChunkChoice {
 }
 
 /// What an event says.
-fn deltas(raw: &[u8]) -> Vec<Delta> {
+pub(crate) fn deltas(raw: &[u8]) -> Vec<Delta> {
     let Some(data) = sse::data(raw) else {
         return Vec::new();
     };

@@ -38,19 +38,22 @@ pub(crate) struct ChatWire {
 
 impl Default for ChatWire {
     fn default() -> Self {
-        Self {
-            ask_for_usage: true,
-            max_completion_tokens: false,
-            top_k: false,
-            reasoning_effort: true,
-            reasoning_member: None,
-            extra_content: false,
-            hints: &[],
-        }
+        Self::COMMON
     }
 }
 
 impl ChatWire {
+    /// What nearly all servers take.
+    pub(crate) const COMMON: ChatWire = ChatWire {
+        ask_for_usage: true,
+        max_completion_tokens: false,
+        top_k: false,
+        reasoning_effort: true,
+        reasoning_member: None,
+        extra_content: false,
+        hints: &[],
+    };
+
     /// OpenAI's own: <https://platform.openai.com/docs/api-reference/chat/create>.
     pub(crate) const OPENAI: ChatWire = ChatWire {
         ask_for_usage: true,
