@@ -368,7 +368,9 @@ impl AnswerStream {
                 settling.end(Ending::Completed);
             }
         }
-        (!(event.usage_only && self.withhold_usage)).then_some(event)
+        // An event without bytes says something to us alone.
+        let withheld = event.raw.is_empty() || (event.usage_only && self.withhold_usage);
+        (!withheld).then_some(event)
     }
 
     /// The stream ends here, well or with that error. The upstream call ends too, and not when the

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use modelpool_core::provider::RequestBody;
+use modelpool_core::provider::{Dialect, RequestBody};
 use modelpool_core::{Error, ErrorKind, Operation, RequestFacts, Requirements};
-use modelpool_providers::openai_chat::read::{ReadRequest, read};
+use modelpool_providers::openai_chat::read::{BodyError, ReadRequest, read};
+use modelpool_providers::{AddressedCall, read_chat};
 use serde_json::{Map, Value, json};
 
 use crate::caller_limits::CallerLimits;
@@ -46,18 +47,24 @@ impl Call {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with the member at fault.
     pub fn read(operation: Operation, bytes: bytes::Bytes) -> Result<Self, Error> {
+        Self::of(read(operation, bytes).map_err(invalid)?)
+    }
+
+    /// Reads a request for a chat in any dialect.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] with the member at fault.
+    pub fn read_chat(dialect: Dialect, bytes: bytes::Bytes, address: &AddressedCall) -> Result<Self, Error> {
+        Self::of(read_chat(dialect, bytes, address).map_err(invalid)?)
+    }
+
+    fn of(request: ReadRequest) -> Result<Self, Error> {
         let ReadRequest {
             model,
             body,
             facts,
             extension,
-        } = read(operation, bytes).map_err(|mistake| {
-            let error = Error::new(ErrorKind::InvalidRequest, mistake.message);
-            match mistake.param {
-                Some(param) => error.with_param(param),
-                None => error,
-            }
-        })?;
+        } = request;
         let options = match extension {
             None => RequestOptions::default(),
             Some(raw) => {
@@ -76,6 +83,14 @@ impl Call {
             options,
             scope: Scope::default(),
         })
+    }
+}
+
+fn invalid(mistake: BodyError) -> Error {
+    let error = Error::new(ErrorKind::InvalidRequest, mistake.message);
+    match mistake.param {
+        Some(param) => error.with_param(param),
+        None => error,
     }
 }
 

@@ -40,6 +40,10 @@ impl Join {
     /// # Errors
     /// The new stream does not go on from what was delivered.
     pub(crate) fn take(&mut self, event: StreamEvent, total: &Usage) -> Result<Events, Error> {
+        if event.opens {
+            // The caller's answer has begun long ago.
+            return Ok(Events::new());
+        }
         let event = (self.edits.with_usage)(event, total);
         if event.end_mark || event.usage_only {
             return Ok(smallvec![self.identified(event)]);

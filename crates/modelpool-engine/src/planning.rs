@@ -9,7 +9,7 @@ use modelpool_core::{
     Error, ErrorKind, Flag, ModelIndex, Operation, PoolError, RequestFacts, Requirements, Resolved,
     SelectorError, Snapshot, Support, UnixMillis,
 };
-use modelpool_providers::openai_chat::read::last_message_speaks_of_images;
+use modelpool_providers::speaks_of_images;
 
 use crate::call::Call;
 use crate::infer::infer;
@@ -43,7 +43,7 @@ pub(crate) fn plan(
         Resolved::Model(..) => (Requirements::new(), Requirements::new(), false),
     };
     if infer_words && facts.operation == Operation::Chat {
-        Arc::make_mut(&mut facts).speaks_of_images = last_message_speaks_of_images(&call.body.bytes);
+        Arc::make_mut(&mut facts).speaks_of_images = speaks_of_images(&call.body);
     }
     let explicit = &call.options.requirements;
     let mut inferred = infer(&facts, infer_words);

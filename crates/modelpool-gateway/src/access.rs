@@ -114,7 +114,10 @@ impl Access {
     }
 }
 
-/// `Authorization: Bearer KEY`, or `x-api-key: KEY` as other dialects' clients send it.
+/// Gemini's clients send the key here.
+pub(crate) const GEMINI_KEY: &str = "x-goog-api-key";
+
+/// `Authorization: Bearer KEY`, or `x-api-key: KEY` and the like as other dialects' clients send it.
 fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers
         .get(http::header::AUTHORIZATION)
@@ -123,12 +126,10 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
             let (scheme, key) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
         });
-    bearer.or_else(|| {
-        headers
-            .get("x-api-key")
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    })
+    let other = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    bearer
+        .or_else(|| other("x-api-key"))
+        .or_else(|| other(GEMINI_KEY))
 }
 
 fn digest(key: &str) -> [u8; 32] {

@@ -1,7 +1,6 @@
 //! Making calls: read the body, hand it to the pool, hand the answer back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,55 +8,69 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use modelpool::{Answer, AnswerBody, Call, Operation, Scope};
+use modelpool::{Answer, AnswerBody, Call, Dialect, Operation, Scope};
+use serde_json::json;
 
 use crate::Gateway;
+use crate::access::GEMINI_KEY;
 use crate::access_log;
+use crate::endpoint::{Endpoint, key_in_query};
 use crate::failure::Failure;
 use crate::request_body;
 use crate::request_head::{add_requirements, check_size, request_id};
-use crate::streaming::{Calling, StreamBody};
+use crate::streaming::{Calling, Speech, StreamBody};
 
 /// A call, from its request to the beginning of its answer.
-pub(crate) async fn call(
-    gateway: Arc<Gateway>,
-    request: Request<Body>,
-    path: &'static str,
-    operation: Operation,
-) -> Response {
+pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, endpoint: Endpoint) -> Response {
     let id = request_id(&gateway, request.headers());
-    let call = match read(&gateway, request, operation).await {
+    let call = match read(&gateway, request, &endpoint).await {
         Ok(call) => Call {
             request_id: Arc::clone(&id),
             ..call
         },
         Err(failure) => {
-            access_log::refused(&id, path, &failure);
-            return failure.into_response(&id);
+            access_log::refused(&id, endpoint.path, &failure);
+            return failure.into_response_in(endpoint.dialect, &id);
         }
     };
-    let keepalive = gateway.limits.keepalive;
+    if endpoint.counts_tokens {
+        return counted(&call, endpoint.dialect, &id);
+    }
+    let speech = Speech {
+        dialect: endpoint.dialect,
+        in_array: endpoint.in_array,
+        keepalive: gateway.limits.keepalive,
+    };
     let outcome = if call.facts.stream {
         let mut calling: Calling = gateway.pool.call(call);
-        match tokio::time::timeout(keepalive, &mut calling).await {
+        match tokio::time::timeout(speech.keepalive, &mut calling).await {
             Ok(outcome) => outcome,
-            Err(_) => return still_calling(StreamBody::calling(calling, Arc::clone(&id), keepalive), &id),
+            Err(_) => return still_calling(StreamBody::calling(calling, Arc::clone(&id), speech), &id, speech),
         }
     } else {
         gateway.pool.call(call).await
     };
     match outcome {
-        Ok(answer) => respond(answer, keepalive),
-        Err(error) => Failure::from_error(&error).into_response(&id),
+        Ok(answer) => respond(answer, speech),
+        Err(error) => Failure::from_error(&error).into_response_in(endpoint.dialect, &id),
+    }
+}
+
+/// How many tokens a request has, by the estimate that plans are made with: no model is asked.
+fn counted(call: &Call, dialect: Dialect, id: &Arc<str>) -> Response {
+    let tokens = call.facts.input_tokens;
+    match dialect {
+        Dialect::Gemini => json_response(&json!({"totalTokens": tokens}), id),
+        _ => json_response(&json!({"input_tokens": tokens}), id),
     }
 }
 
 /// The head of a stream that has nothing to say yet. Which model will answer is not known; the comment
 /// before its last event says so.
-fn still_calling(body: StreamBody, id: &Arc<str>) -> Response {
+fn still_calling(body: StreamBody, id: &Arc<str>, speech: Speech) -> Response {
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(speech.content_type()));
     set(headers, REQUEST_ID, id);
     set(headers, VENDOR_REQUEST_ID, id);
     unbuffered(headers);
@@ -74,7 +87,8 @@ fn unbuffered(headers: &mut HeaderMap) {
 /// Where a chat body would go, without calling anyone.
 pub(crate) async fn route(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response {
     let id = request_id(&gateway, request.headers());
-    let explained = match read(&gateway, request, Operation::Chat).await {
+    let chat = Endpoint::chat();
+    let explained = match read(&gateway, request, &chat).await {
         Ok(call) => gateway
             .pool
             .explain_call(&call)
@@ -108,8 +122,14 @@ pub(crate) fn json_response(value: &impl serde::Serialize, id: &Arc<str>) -> Res
 }
 
 /// Who calls, and what for.
-async fn read(gateway: &Gateway, request: Request<Body>, operation: Operation) -> Result<Call, Failure> {
-    let (head, mut body) = request.into_parts();
+async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) -> Result<Call, Failure> {
+    let (mut head, mut body) = request.into_parts();
+    if endpoint.dialect == Dialect::Gemini
+        && let Some(key) = key_in_query(head.uri.query())
+        && let Ok(key) = HeaderValue::from_str(key)
+    {
+        head.headers.entry(GEMINI_KEY).or_insert(key);
+    }
     let (scope, bytes) = match admit(gateway, &head.headers, &mut body).await {
         Ok(admitted) => admitted,
         Err(failure) => {
@@ -117,7 +137,13 @@ async fn read(gateway: &Gateway, request: Request<Body>, operation: Operation) -
             return Err(failure);
         }
     };
-    let mut call = Call::read(operation, bytes).map_err(|error| Failure::from_error(&error))?;
+    let call = match (endpoint.operation, endpoint.dialect) {
+        (Operation::Chat, dialect) if dialect != Dialect::OpenAiChat => {
+            Call::read_chat(dialect, bytes, &endpoint.address)
+        }
+        (operation, _) => Call::read(operation, bytes),
+    };
+    let mut call = call.map_err(|error| Failure::from_error(&error))?;
     add_requirements(&head.headers, &mut call.options).map_err(|error| Failure::from_error(&error))?;
     call.scope = scope;
     Ok(call)
@@ -136,11 +162,14 @@ async fn admit(gateway: &Gateway, headers: &HeaderMap, body: &mut Body) -> Resul
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-modelpool-request-id");
 const VENDOR_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const MODEL: HeaderName = HeaderName::from_static("x-modelpool-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-modelpool-attempts");
 const COST: HeaderName = HeaderName::from_static("x-modelpool-cost-usd");
 
-fn respond(answer: Answer, keepalive: Duration) -> Response {
+const DROPPED: HeaderName = HeaderName::from_static("x-modelpool-dropped");
+
+fn respond(answer: Answer, speech: Speech) -> Response {
     let Answer {
         request_id,
         alias,
@@ -150,11 +179,14 @@ fn respond(answer: Answer, keepalive: Duration) -> Response {
     } = answer;
     let mut headers = head.headers;
     set(&mut headers, REQUEST_ID, &request_id);
-    set(
-        &mut headers,
-        VENDOR_REQUEST_ID,
-        head.upstream_request_id.as_deref().unwrap_or(&request_id),
-    );
+    let vendor_id = head.upstream_request_id.as_deref().unwrap_or(&request_id);
+    set(&mut headers, VENDOR_REQUEST_ID, vendor_id);
+    if speech.dialect == Dialect::Anthropic {
+        set(&mut headers, ANTHROPIC_REQUEST_ID, vendor_id);
+    }
+    if !head.dropped.is_empty() {
+        set(&mut headers, DROPPED, &head.dropped.join(", "));
+    }
     set(&mut headers, MODEL, &alias);
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
     let body = match body {
@@ -166,7 +198,10 @@ fn respond(answer: Answer, keepalive: Duration) -> Response {
         }
         AnswerBody::Stream(stream) => {
             unbuffered(&mut headers);
-            Body::new(StreamBody::new(stream, request_id, keepalive))
+            if speech.in_array {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(speech.content_type()));
+            }
+            Body::new(StreamBody::new(stream, request_id, speech))
         }
     };
     let mut response = Response::new(body);

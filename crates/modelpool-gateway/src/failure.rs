@@ -1,4 +1,5 @@
-//! The one place where errors become HTTP, in the shape of OpenAI's errors.
+//! The one place where errors become HTTP, in the shape of OpenAI's errors; for other dialects see
+//! `dialects`.
 //!
 //! `{"error": {"message", "type", "param", "code"}}` with the status an SDK maps to its own
 //! exceptions: <https://platform.openai.com/docs/guides/error-codes>.
@@ -10,10 +11,11 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
-use modelpool::{Error, ErrorKind};
+use modelpool::{Dialect, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::access::Refusal;
+use crate::dialects;
 
 /// The same wait as `Retry-After` says, in milliseconds: what OpenAI's SDKs look at first.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -121,17 +123,27 @@ impl Failure {
         let mut error = json!({
             "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
         });
-        let details = self.call.as_ref().and_then(|call| call.details.as_ref());
-        if let Some((key, details)) = details {
-            error[*key] = details.clone();
+        if let Some((key, details)) = self.details() {
+            error[key] = details.clone();
         }
         json!({ "error": error })
     }
 
-    /// The answer to the caller.
+    /// What a program may want to look at besides the message, with its name.
+    pub(crate) fn details(&self) -> Option<(&'static str, &Value)> {
+        let (name, details) = self.call.as_ref()?.details.as_ref()?;
+        Some((name, details))
+    }
+
+    /// The answer to a caller who speaks OpenAI's dialect.
     pub(crate) fn into_response(self, request_id: &Arc<str>) -> Response {
-        let mut response = Response::new(Body::from(self.body().to_string()));
-        *response.status_mut() = self.status;
+        self.into_response_in(Dialect::OpenAiChat, request_id)
+    }
+
+    /// The answer to the caller.
+    pub(crate) fn into_response_in(self, dialect: Dialect, request_id: &Arc<str>) -> Response {
+        let mut response = Response::new(Body::from(dialects::body(dialect, &self).to_string()));
+        *response.status_mut() = dialects::status(dialect, &self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut set = |name: &'static str, value: &str| {
@@ -144,7 +156,11 @@ impl Failure {
             .call
             .as_ref()
             .and_then(|call| call.upstream_request_id.as_deref());
-        set("x-request-id", vendor_id.unwrap_or(request_id));
+        let id = vendor_id.unwrap_or(request_id);
+        set("x-request-id", id);
+        if dialect == Dialect::Anthropic {
+            set("request-id", id);
+        }
         let Some(call) = &self.call else { return response };
         if let Some(alias) = &call.alias {
             set("x-modelpool-model", alias);

@@ -1,12 +1,14 @@
 //! The HTTP gateway of modelpool.
 //!
-//! A program that speaks OpenAI's API names `auto`, a pool or an alias as its model and gets the
+//! A program that speaks OpenAI's, Anthropic's or Gemini's API names `auto`, a pool or an alias as its model and gets the
 //! model that fits. The gateway reads what it needs of a request, hands the caller's bytes to the
 //! pool, and forwards the answer's bytes as they come; the pool does the rest.
 //!
 //! | path | |
 //! |---|---|
-//! | `POST /v1/chat/completions`, `/v1/embeddings`, `/v1/images/generations` | calls |
+//! | `POST /v1/chat/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/images/generations` | calls in OpenAI's dialects |
+//! | `POST /v1/messages`, `/v1/messages/count_tokens` | in Anthropic's |
+//! | `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`, `:countTokens` | in Gemini's |
 //! | `GET /v1/models`, `/v1/models/{id}` | what a caller may name |
 //! | `POST /v1/route` | where a chat body would go, and why, without calling anyone |
 //! | `GET /health/live`, `/health/ready` | for load balancers; no key |
@@ -21,6 +23,8 @@ mod access;
 mod access_log;
 mod admin;
 mod calls;
+mod dialects;
+mod endpoint;
 mod failure;
 mod health;
 mod in_place;

@@ -15,21 +15,14 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use modelpool::Operation;
 use modelpool::parts::core::BoxFuture;
 
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::metrics::Asked;
 use crate::request_body;
 use crate::request_head::request_id;
 use crate::{Gateway, access_log, admin, calls, health, listing, metrics};
-
-/// Paths of calls, all of them POST.
-const CALLS: [(&str, Operation); 3] = [
-    ("/v1/chat/completions", Operation::Chat),
-    ("/v1/embeddings", Operation::Embeddings),
-    ("/v1/images/generations", Operation::Images),
-];
 
 /// All paths of a gateway, as hyper asks for them.
 #[derive(Clone)]
@@ -53,18 +46,19 @@ impl Service<Request<Incoming>> for Routes {
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let is_call = |(path, _): &&(&str, Operation)| *path == request.uri().path();
         let gateway = Arc::clone(&self.gateway);
-        match CALLS.iter().find(is_call) {
-            Some((path, operation)) if request.method() == Method::POST => {
+        let uri = request.uri();
+        let endpoint = Endpoint::of(uri.path(), uri.query()).filter(|_| request.method() == Method::POST);
+        match endpoint {
+            Some(endpoint) => {
                 let request = request.map(Body::new);
                 Box::pin(async move {
-                    let response = calls::call(Arc::clone(&gateway), request, path, *operation).await;
+                    let response = calls::call(Arc::clone(&gateway), request, endpoint).await;
                     gateway.answered.count(Asked::Call, response.status());
                     Ok(response)
                 })
             }
-            _ => {
+            None => {
                 let answer = self.router.call(request);
                 Box::pin(async move {
                     let response = answer.await?;
@@ -77,12 +71,10 @@ impl Service<Request<Incoming>> for Routes {
 }
 
 fn router(gateway: Arc<Gateway>) -> Router {
-    let calls = CALLS
-        .into_iter()
-        .fold(Router::new(), |router, (path, operation)| {
-            let call = move |State(gateway), request| calls::call(gateway, request, path, operation);
-            router.route(path, post(call))
-        });
+    // Calls never get here; what has their paths has the wrong method.
+    let calls = Endpoint::fixed_paths().fold(Router::new(), |router, path| {
+        router.route(path, post(wrong_method))
+    });
     admin::routes(calls)
         .route("/v1/models", get(listing::list))
         .route("/v1/models/{*name}", get(listing::get))

@@ -16,15 +16,39 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream as _;
 use http_body::{Body, Frame};
 use modelpool::parts::core::BoxFuture;
-use modelpool::{Answer, AnswerBody, AnswerStream, Error, ErrorKind, StreamEvent};
+use modelpool::{Answer, AnswerBody, AnswerStream, Dialect, Error, ErrorKind, StreamEvent};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::calls::dollars;
+use crate::dialects;
 use crate::failure::Failure;
 
 /// A comment, which every reader of events passes over.
 const STILL_WAITING: Bytes = Bytes::from_static(b": waiting\n\n");
+
+/// White space, which every reader of JSON passes over.
+const STILL_WAITING_IN_ARRAY: Bytes = Bytes::from_static(b"\n");
+
+/// How a caller is spoken to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Speech {
+    pub(crate) dialect: Dialect,
+    /// A stream is a JSON array and not server-sent events.
+    pub(crate) in_array: bool,
+    /// The longest pause without a sign of life.
+    pub(crate) keepalive: Duration,
+}
+
+impl Speech {
+    /// Of a stream.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self.in_array {
+            true => "application/json",
+            false => "text/event-stream",
+        }
+    }
+}
 
 /// A call that was made and has not answered yet.
 pub(crate) type Calling = BoxFuture<'static, Result<Answer, Error>>;
@@ -34,7 +58,9 @@ pub(crate) struct StreamBody {
     source: Source,
     request_id: Arc<str>,
     closed: Closed,
-    keepalive: Duration,
+    speech: Speech,
+    /// Items of the array that have gone out.
+    items: usize,
     last_frame: Instant,
     /// Fires when it is time for a comment; armed lazily, so that an event costs no timer.
     timer: Pin<Box<Sleep>>,
@@ -55,23 +81,24 @@ enum Closed {
 }
 
 impl StreamBody {
-    pub(crate) fn new(stream: Box<AnswerStream>, request_id: Arc<str>, keepalive: Duration) -> Self {
-        Self::of(Source::Stream(stream), request_id, keepalive)
+    pub(crate) fn new(stream: Box<AnswerStream>, request_id: Arc<str>, speech: Speech) -> Self {
+        Self::of(Source::Stream(stream), request_id, speech)
     }
 
     /// A stream whose head goes out before the first event, since that takes long.
-    pub(crate) fn calling(calling: Calling, request_id: Arc<str>, keepalive: Duration) -> Self {
-        Self::of(Source::Calling(calling), request_id, keepalive)
+    pub(crate) fn calling(calling: Calling, request_id: Arc<str>, speech: Speech) -> Self {
+        Self::of(Source::Calling(calling), request_id, speech)
     }
 
-    fn of(source: Source, request_id: Arc<str>, keepalive: Duration) -> Self {
+    fn of(source: Source, request_id: Arc<str>, speech: Speech) -> Self {
         Self {
             source,
             request_id,
             closed: Closed::No,
-            keepalive,
+            speech,
+            items: 0,
             last_frame: Instant::now(),
-            timer: Box::pin(sleep(keepalive)),
+            timer: Box::pin(sleep(speech.keepalive)),
         }
     }
 
@@ -102,6 +129,11 @@ impl StreamBody {
 
     fn last_event(&mut self, event: &[u8]) -> Bytes {
         self.closed = Closed::Yes;
+        if self.speech.in_array {
+            let mut item = self.item(event).to_vec();
+            item.extend_from_slice(if self.items == 0 { b"[]\n" } else { b"\n]\n" });
+            return Bytes::from(item);
+        }
         let comment = self.comment();
         let mut bytes = BytesMut::with_capacity(comment.len() + event.len());
         bytes.extend_from_slice(comment.as_bytes());
@@ -110,17 +142,35 @@ impl StreamBody {
     }
 
     fn error_event(&mut self, error: &Error) -> Bytes {
-        let event = format!("data: {}\n\n", Failure::from_error(error).body());
+        let event = dialects::error_event(self.speech.dialect, &Failure::from_error(error));
         self.last_event(event.as_bytes())
+    }
+
+    /// An event as an item of an array; nothing where it has no data.
+    fn item(&mut self, event: &[u8]) -> Bytes {
+        let lines = event.split(|byte| matches!(byte, b'\n' | b'\r'));
+        let data: Vec<&[u8]> = lines
+            .filter_map(|line| line.strip_prefix(b"data:"))
+            .map(<[u8]>::trim_ascii)
+            .collect();
+        if data.is_empty() {
+            return Bytes::new();
+        }
+        let before: &[u8] = if self.items == 0 { b"[" } else { b",\r\n" };
+        self.items += 1;
+        Bytes::from([before, data.join(&b' ').as_slice()].concat())
     }
 
     fn frame(&mut self, item: Option<Result<StreamEvent, Error>>) -> Option<Bytes> {
         match item {
             Some(Ok(event)) if event.end_mark => Some(self.last_event(&event.raw)),
+            Some(Ok(event)) if self.speech.in_array => Some(self.item(&event.raw)),
             Some(Ok(event)) => Some(event.raw),
             Some(Err(error)) => Some(self.error_event(&error)),
             // Complete, from a server that leaves the mark out: clients wait for it.
-            None if self.closed == Closed::No => Some(self.last_event(b"data: [DONE]\n\n")),
+            None if self.closed == Closed::No => {
+                Some(self.last_event(dialects::end_mark(self.speech.dialect)))
+            }
             None => None,
         }
     }
@@ -159,9 +209,9 @@ impl StreamBody {
     /// Whether it is time for a comment.
     fn poll_keepalive(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.timer.as_mut().poll(context).is_ready() {
-            let due = self.last_frame + self.keepalive;
+            let due = self.last_frame + self.speech.keepalive;
             if due <= Instant::now() {
-                self.timer.as_mut().reset(Instant::now() + self.keepalive);
+                self.timer.as_mut().reset(Instant::now() + self.speech.keepalive);
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(due);
@@ -185,7 +235,10 @@ impl Body for StreamBody {
             Poll::Pending if this.closed == Closed::Yes => return Poll::Pending,
             Poll::Pending => {
                 std::task::ready!(this.poll_keepalive(context));
-                Some(STILL_WAITING)
+                Some(match this.speech.in_array {
+                    true => STILL_WAITING_IN_ARRAY,
+                    false => STILL_WAITING,
+                })
             }
         };
         this.last_frame = Instant::now();

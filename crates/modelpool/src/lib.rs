@@ -37,6 +37,7 @@ pub mod config;
 mod from_config;
 
 pub use from_config::{BuildError, PoolChecks, pool_from_config, read_config};
+pub use modelpool_core::provider::Dialect;
 pub use modelpool_core::{
     BreakerSettings, BreakerState, Candidate, Candidates, Capabilities, CapabilityError, Clock, Delta, Error,
     ErrorKind, EventStream, Explanation, Extra, FinishReason, Flag, ManualClock, Missing, ModelConfig,
@@ -51,7 +52,7 @@ pub use modelpool_engine::{
     Settlement, SettlementSink, StreamSummary, WholeAnswer, selectors,
 };
 pub use modelpool_providers::{
-    Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, vendors,
+    AddressedCall, Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, vendors,
 };
 
 /// The parts this crate is made of, for what is not re-exported above.

@@ -1,0 +1,139 @@
+//! What each dialect calls a failure, and how its streams end.
+//!
+//! | dialect | shape of an error | in a stream |
+//! |---|---|---|
+//! | OpenAI's chat completions | `{"error": {"message", "type", "param", "code"}}` | the same as an event |
+//! | OpenAI's responses | the same | `event: error` with `type`, `code`, `message`, `param` |
+//! | Anthropic's messages | `{"type": "error", "error": {"type", "message"}}` | the same as `event: error` |
+//! | Gemini's | `{"error": {"code", "message", "status"}}` | the same as an event |
+
+use http::StatusCode;
+use modelpool::Dialect;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// Anthropic's status of an overload: <https://docs.anthropic.com/en/api/errors>.
+const ANTHROPIC_OVERLOADED: u16 = 529;
+
+/// The status of a failure.
+pub(crate) fn status(dialect: Dialect, failure: &Failure) -> StatusCode {
+    let overloaded = failure.status == StatusCode::SERVICE_UNAVAILABLE;
+    match dialect {
+        Dialect::Anthropic if overloaded => {
+            StatusCode::from_u16(ANTHROPIC_OVERLOADED).unwrap_or(failure.status)
+        }
+        _ => failure.status,
+    }
+}
+
+/// The body of a failure.
+pub(crate) fn body(dialect: Dialect, failure: &Failure) -> Value {
+    match dialect {
+        Dialect::Anthropic => anthropic(failure),
+        Dialect::Gemini => gemini(failure),
+        _ => failure.body(),
+    }
+}
+
+/// The event with which a stream ends that was lost.
+pub(crate) fn error_event(dialect: Dialect, failure: &Failure) -> String {
+    match dialect {
+        Dialect::Anthropic => format!("event: error\ndata: {}\n\n", anthropic(failure)),
+        Dialect::OpenAiResponses => {
+            let event = json!({
+                "type": "error", "code": failure.code, "message": failure.message, "param": failure.param,
+            });
+            format!("event: error\ndata: {event}\n\n")
+        }
+        _ => format!("data: {}\n\n", body(dialect, failure)),
+    }
+}
+
+/// The mark of the end, for a complete stream whose server left it out: clients wait for it.
+pub(crate) fn end_mark(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::OpenAiChat => b"data: [DONE]\n\n",
+        Dialect::Anthropic => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        // Their last event is the one that says why they end.
+        _ => b"",
+    }
+}
+
+/// <https://docs.anthropic.com/en/api/errors>.
+fn anthropic(failure: &Failure) -> Value {
+    let kind = match status(Dialect::Anthropic, failure).as_u16() {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        ANTHROPIC_OVERLOADED => "overloaded_error",
+        400..500 => "invalid_request_error",
+        _ => "api_error",
+    };
+    let mut error = json!({"type": kind, "message": failure.message});
+    add_details(&mut error, failure);
+    json!({"type": "error", "error": error})
+}
+
+/// The names of <https://google.aip.dev/193> and its table of codes.
+fn gemini(failure: &Failure) -> Value {
+    let name = match failure.status.as_u16() {
+        401 => "UNAUTHENTICATED",
+        402 | 403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        500 => "INTERNAL",
+        502 | 503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        422 => "FAILED_PRECONDITION",
+        _ => "INVALID_ARGUMENT",
+    };
+    let mut error = json!({"code": failure.status.as_u16(), "message": failure.message, "status": name});
+    add_details(&mut error, failure);
+    json!({ "error": error })
+}
+
+/// What a program may want to look at, beside the dialect's members.
+fn add_details(error: &mut Value, failure: &Failure) {
+    if let Some(code) = &failure.code {
+        error["modelpool_code"] = code.clone().into();
+    }
+    if let Some((key, details)) = failure.details() {
+        error[key] = details.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overloaded() -> Failure {
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "no room")
+    }
+
+    #[test]
+    fn each_dialect_has_its_own_shape() {
+        assert_eq!(
+            body(Dialect::Anthropic, &overloaded()),
+            json!({"type": "error", "error":
+                {"type": "overloaded_error", "message": "no room", "modelpool_code": "overloaded"}})
+        );
+        assert_eq!(status(Dialect::Anthropic, &overloaded()).as_u16(), 529);
+        assert_eq!(
+            body(Dialect::Gemini, &overloaded()),
+            json!({"error":
+                {"code": 503, "message": "no room", "status": "UNAVAILABLE", "modelpool_code": "overloaded"}})
+        );
+        assert_eq!(body(Dialect::OpenAiResponses, &overloaded()), overloaded().body());
+        assert_eq!(
+            error_event(Dialect::OpenAiResponses, &overloaded()),
+            "event: error\ndata: {\"type\":\"error\",\"code\":\"overloaded\",\"message\":\"no room\",\"param\":null}\n\n"
+        );
+    }
+}
