@@ -240,7 +240,7 @@ fn message(choice: &Choice) -> Value {
             Content::Refusal(part) => refusal.get_or_insert_default().push_str(part),
             Content::Reasoning(part) => {
                 reasoning.push_str(&part.text);
-                details.extend(part.signature.as_ref().map(signature_detail));
+                details.extend(part.signature.as_ref().map(|by| signature_detail(&part.text, by)));
                 details.extend(part.encrypted.as_ref().map(encrypted_detail));
             }
             Content::ToolCall(call) => calls.push(tool_call(call)),
@@ -268,10 +268,14 @@ fn message(choice: &Choice) -> Value {
     Value::Object(message)
 }
 
-/// A signature of reasoning, where callers who send messages back as they came return it to us. The members are
-/// those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none.
-pub(super) fn signature_detail(signature: &Signature) -> Value {
-    json!({"type": "reasoning.text", "signature": signature.written_for(Issuer::OpenAi)})
+/// A signature of reasoning with the text it proves, where callers who send messages back as they came return it
+/// to us. The members are those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none.
+pub(super) fn signature_detail(text: &str, signature: &Signature) -> Value {
+    let mut detail = json!({"type": "reasoning.text", "signature": signature.written_for(Issuer::OpenAi)});
+    if !text.is_empty() {
+        detail["text"] = Value::from(text);
+    }
+    detail
 }
 
 /// Reasoning that only its issuer can read, in the same place.

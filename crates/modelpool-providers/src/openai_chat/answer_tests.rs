@@ -111,7 +111,7 @@ fn calls_of_other_wires_get_json_and_signatures_travel() {
     let message = &body["choices"][0]["message"];
     assert_eq!(message["tool_calls"][0]["function"]["arguments"], "{}");
     let details = json!([
-        {"type": "reasoning.text", "signature": "modelpool:anthropic:EqQB"},
+        {"type": "reasoning.text", "signature": "modelpool:anthropic:EqQB", "text": "hm"},
         {"type": "reasoning.encrypted", "data": "modelpool:bedrock:xx"},
     ]);
     assert_eq!(message["reasoning_details"], details);

@@ -248,7 +248,7 @@ fn messages_of_other_dialects_take_this_wire_s_form() {
         ]},
         {"role": "tool", "tool_call_id": "1", "content": "x\ny"},
         {"role": "tool", "tool_call_id": "2", "content": ""},
-        {"role": "user", "content": [{"type": "text", "text": "and?"}]},
+        {"role": "user", "content": "and?"},
         {"role": "assistant", "content": "one two"},
         {"role": "assistant", "content": "three"},
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
