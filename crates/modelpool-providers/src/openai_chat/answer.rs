@@ -50,6 +50,9 @@ pub(super) fn read(body: &Bytes) -> Result<Answer, Broken> {
         .map(|(wire, place)| (wire["index"].as_u64().unwrap_or(place), choice(wire, id)))
         .collect();
     choices.sort_by_key(|(index, _)| *index);
+    for (_, choice) in &mut choices {
+        without_nameless_calls(choice)?;
+    }
     Ok(Answer {
         choices: choices.into_iter().map(|(_, choice)| choice).collect(),
         usage: usage(&answer),
@@ -134,6 +137,21 @@ fn choice(wire: &Value, id: &str) -> Choice {
             .filter(|logprobs| logprobs.is_object())
             .cloned(),
     }
+}
+
+/// A call without a name can be run by nobody. Where the answer was cut off it is left out; where it is said to be
+/// whole it is not.
+fn without_nameless_calls(choice: &mut Choice) -> Result<(), Broken> {
+    let before = choice.content.len();
+    choice
+        .content
+        .retain(|content| !matches!(content, Content::ToolCall(call) if call.name.is_empty()));
+    if choice.content.len() < before && choice.finish == Some(FinishReason::ToolCalls) {
+        return Err(Broken::Protocol(
+            "a tool call of the answer has no name".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Reasoning where servers put it beside the text.

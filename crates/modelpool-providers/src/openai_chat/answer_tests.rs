@@ -205,6 +205,16 @@ fn servers_write_the_same_in_many_ways() {
 }
 
 #[test]
+fn a_call_without_a_name_does_not_look_whole() {
+    for (word, expected) in [("tool_calls", None), ("stop", None), ("length", Some(1))] {
+        let message = json!({"content": "a", "tool_calls": [{"id": "1", "function": {"arguments": "{}"}}]});
+        let body = json!({"choices": [{"message": message, "finish_reason": word}]});
+        let parts = read_text(&body.to_string()).map(|answer| answer.choices[0].content.len());
+        assert_eq!(parts.ok(), expected, "{word}");
+    }
+}
+
+#[test]
 fn choices_stand_in_their_order() {
     let body = json!({"choices": [
         {"index": 1, "message": {"content": "b"}}, {"index": 0, "message": {"content": "a"}}]});

@@ -251,6 +251,14 @@ fn the_deprecated_call_and_gemini_s_signature() {
         panic!("{events:?}")
     };
     assert_eq!(piece.signature, Some(Signature::new(Issuer::Gemini, "sig")));
+    // Before the name.
+    let events = decode(&[
+        delta(
+            json!({"tool_calls": [{"index": 0, "extra_content": {"google": {"thought_signature": "sig"}}}]}),
+        ),
+        delta(json!({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": "{}"}}]})),
+    ]);
+    assert_eq!(events.unwrap(), [Event::piece(Piece::ToolCall(piece.clone()))]);
     // After the call, in a delta that does not say which.
     let events = decode(&[
         delta(json!({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": "{}"}}]})),
