@@ -50,6 +50,9 @@ pub(super) fn read(body: &Bytes) -> Result<Answer, Broken> {
         .map(|(wire, place)| (wire["index"].as_u64().unwrap_or(place), choice(wire, id)))
         .collect();
     choices.sort_by_key(|(index, _)| *index);
+    for (_, choice) in &mut choices {
+        without_nameless_calls(choice)?;
+    }
     Ok(Answer {
         choices: choices.into_iter().map(|(_, choice)| choice).collect(),
         usage: usage(&answer),
@@ -134,6 +137,21 @@ fn choice(wire: &Value, id: &str) -> Choice {
             .filter(|logprobs| logprobs.is_object())
             .cloned(),
     }
+}
+
+/// A call without a name can be run by nobody. Where the answer was cut off it is left out; where it is said to be
+/// whole it is not.
+fn without_nameless_calls(choice: &mut Choice) -> Result<(), Broken> {
+    let before = choice.content.len();
+    choice
+        .content
+        .retain(|content| !matches!(content, Content::ToolCall(call) if call.name.is_empty()));
+    if choice.content.len() < before && choice.finish == Some(FinishReason::ToolCalls) {
+        return Err(Broken::Protocol(
+            "a tool call of the answer has no name".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Reasoning where servers put it beside the text.
@@ -240,7 +258,7 @@ fn message(choice: &Choice) -> Value {
             Content::Refusal(part) => refusal.get_or_insert_default().push_str(part),
             Content::Reasoning(part) => {
                 reasoning.push_str(&part.text);
-                details.extend(part.signature.as_ref().map(signature_detail));
+                details.extend(part.signature.as_ref().map(|by| signature_detail(&part.text, by)));
                 details.extend(part.encrypted.as_ref().map(encrypted_detail));
             }
             Content::ToolCall(call) => calls.push(tool_call(call)),
@@ -268,10 +286,14 @@ fn message(choice: &Choice) -> Value {
     Value::Object(message)
 }
 
-/// A signature of reasoning, where callers who send messages back as they came return it to us. The members are
-/// those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none.
-pub(super) fn signature_detail(signature: &Signature) -> Value {
-    json!({"type": "reasoning.text", "signature": signature.written_for(Issuer::OpenAi)})
+/// A signature of reasoning with the text it proves, where callers who send messages back as they came return it
+/// to us. The members are those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none.
+pub(super) fn signature_detail(text: &str, signature: &Signature) -> Value {
+    let mut detail = json!({"type": "reasoning.text", "signature": signature.written_for(Issuer::OpenAi)});
+    if !text.is_empty() {
+        detail["text"] = Value::from(text);
+    }
+    detail
 }
 
 /// Reasoning that only its issuer can read, in the same place.

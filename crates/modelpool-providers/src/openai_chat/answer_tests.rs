@@ -111,7 +111,7 @@ fn calls_of_other_wires_get_json_and_signatures_travel() {
     let message = &body["choices"][0]["message"];
     assert_eq!(message["tool_calls"][0]["function"]["arguments"], "{}");
     let details = json!([
-        {"type": "reasoning.text", "signature": "modelpool:anthropic:EqQB"},
+        {"type": "reasoning.text", "signature": "modelpool:anthropic:EqQB", "text": "hm"},
         {"type": "reasoning.encrypted", "data": "modelpool:bedrock:xx"},
     ]);
     assert_eq!(message["reasoning_details"], details);
@@ -201,6 +201,16 @@ fn servers_write_the_same_in_many_ways() {
             expected,
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_call_without_a_name_does_not_look_whole() {
+    for (word, expected) in [("tool_calls", None), ("stop", None), ("length", Some(1))] {
+        let message = json!({"content": "a", "tool_calls": [{"id": "1", "function": {"arguments": "{}"}}]});
+        let body = json!({"choices": [{"message": message, "finish_reason": word}]});
+        let parts = read_text(&body.to_string()).map(|answer| answer.choices[0].content.len());
+        assert_eq!(parts.ok(), expected, "{word}");
     }
 }
 

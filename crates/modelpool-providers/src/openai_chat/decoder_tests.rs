@@ -251,6 +251,24 @@ fn the_deprecated_call_and_gemini_s_signature() {
         panic!("{events:?}")
     };
     assert_eq!(piece.signature, Some(Signature::new(Issuer::Gemini, "sig")));
+    // Before the name.
+    let events = decode(&[
+        delta(
+            json!({"tool_calls": [{"index": 0, "extra_content": {"google": {"thought_signature": "sig"}}}]}),
+        ),
+        delta(json!({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": "{}"}}]})),
+    ]);
+    assert_eq!(events.unwrap(), [Event::piece(Piece::ToolCall(piece.clone()))]);
+    // After the call, in a delta that does not say which.
+    let events = decode(&[
+        delta(json!({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": "{}"}}]})),
+        delta(json!({"tool_calls": [{"extra_content": {"google": {"thought_signature": "sig"}}}]})),
+    ]);
+    let late = ToolCallPiece {
+        signature: Some(Signature::new(Issuer::Gemini, "sig")),
+        ..ToolCallPiece::default()
+    };
+    assert_eq!(events.unwrap()[1], Event::piece(Piece::ToolCall(late)));
 }
 
 #[test]
@@ -283,7 +301,7 @@ fn frames_that_are_no_chunks() {
         ),
         (
             "data: {\"choices\":[{\"index\":0,\"error\":{\"message\":\"no\"}}]}\n\n",
-            Err(Broken::Refusal(object.clone())),
+            Err(Broken::Refusal(object)),
         ),
     ] {
         assert_eq!(decoder.read(frame.as_bytes()), expected, "{frame}");

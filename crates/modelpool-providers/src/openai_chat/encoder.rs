@@ -14,6 +14,9 @@ use super::{citations, parts};
 use crate::neutral::{Event, Head, Piece, ToolCallPiece};
 use crate::wire::Encoder;
 
+/// Most reasoning that is kept for the signature that may follow it, in bytes.
+const MAX_REASONING_BYTES: usize = 1024 * 1024;
+
 /// Writes one stream.
 #[derive(Debug)]
 pub(super) struct ChatEncoder {
@@ -32,6 +35,8 @@ struct Choice {
     index: u32,
     /// Characters of its text, for citations.
     characters: usize,
+    /// Its reasoning since the last signature, as far as it is kept.
+    reasoning: String,
     /// The calls that have begun without arguments so far.
     bare_calls: Vec<u32>,
     finished: bool,
@@ -84,7 +89,10 @@ impl ChatEncoder {
             Piece::Text(text) => json!({"content": text}),
             Piece::Refusal(text) => json!({"refusal": text}),
             Piece::Reasoning(text) => json!({"reasoning_content": text}),
-            Piece::Signature(signature) => json!({"reasoning_details": [signature_detail(signature)]}),
+            Piece::Signature(signature) => {
+                let text = self.proven_text(index)?;
+                json!({"reasoning_details": [signature_detail(&text, signature)]})
+            }
             Piece::EncryptedReasoning(encrypted) => {
                 json!({"reasoning_details": [encrypted_detail(encrypted)]})
             }
@@ -103,6 +111,16 @@ impl ChatEncoder {
         Some(self.of_choice(index, delta, &logprobs, None))
     }
 
+    /// The reasoning since the last signature, which the next one proves; `None` where it was too long to keep,
+    /// and the signature is of no use.
+    fn proven_text(&mut self, index: u32) -> Option<String> {
+        let choice = self.choices.iter_mut().find(|choice| choice.index == index);
+        let text = choice
+            .map(|choice| std::mem::take(&mut choice.reasoning))
+            .unwrap_or_default();
+        (text.len() <= MAX_REASONING_BYTES).then_some(text)
+    }
+
     /// The delta, with what the first of a choice has besides.
     fn begun(&mut self, index: u32, delta: Value, piece: &Piece) -> Value {
         let known = self.choices.iter().position(|choice| choice.index == index);
@@ -110,6 +128,7 @@ impl ChatEncoder {
             self.choices.push(Choice {
                 index,
                 characters: 0,
+                reasoning: String::new(),
                 bare_calls: Vec::new(),
                 finished: false,
             });
@@ -172,6 +191,10 @@ impl Choice {
     fn note(&mut self, piece: &Piece) {
         match piece {
             Piece::Text(text) => self.characters += text.chars().count(),
+            // The piece that makes it too long is kept, so that it shows.
+            Piece::Reasoning(text) if self.reasoning.len() <= MAX_REASONING_BYTES => {
+                self.reasoning.push_str(text);
+            }
             Piece::ToolCall(call) => {
                 if !call.arguments.trim().is_empty() {
                     self.bare_calls.retain(|bare| *bare != call.index);

@@ -116,6 +116,30 @@ fn deltas_of_every_piece() {
 }
 
 #[test]
+fn a_signature_comes_with_the_text_it_proves() {
+    let reasoning = |text: &str| Event::piece(Piece::Reasoning(text.to_owned()));
+    let signature = || Event::piece(Piece::Signature(Signature::new(Issuer::Anthropic, "s")));
+    let detail = |text: &str| {
+        let detail = json!({"type": "reasoning.text", "signature": "modelpool:anthropic:s", "text": text});
+        json!({"reasoning_details": [detail]})
+    };
+    let events = [
+        reasoning("a"),
+        reasoning("b"),
+        signature(),
+        reasoning("c"),
+        signature(),
+    ];
+    let written = deltas(&events);
+    assert_eq!((&written[2], &written[4]), (&detail("ab"), &detail("c")));
+    let long = reasoning(&"a".repeat(MAX_REASONING_BYTES + 1));
+    assert_eq!(
+        deltas(&[long, signature(), reasoning("c"), signature()])[2],
+        detail("c")
+    );
+}
+
+#[test]
 fn calls_end_as_json() {
     let events = [
         call(0, true, ""),

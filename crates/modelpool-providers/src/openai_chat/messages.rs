@@ -73,40 +73,41 @@ fn assistant(
     Ok(content)
 }
 
-/// The reasoning of an earlier turn. Its text stands in `reasoning_content` or `reasoning`; what proves it, where
-/// its issuer gave such a thing, in `reasoning_details` as we write it in answers.
+/// The reasoning of an earlier turn. Its text stands in `reasoning_content` or `reasoning`; what proves it, with
+/// the text it proves, in `reasoning_details` as we write them in answers.
 fn reasoning(item: &Members<'_>) -> Result<Vec<Content>, BodyError> {
-    let text = match item.text("reasoning_content")? {
+    let mut parts = Vec::new();
+    for detail in item.objects("reasoning_details")? {
+        let text = |key: &str| detail.get(key).and_then(Value::as_str);
+        let signature = |key: &str| text(key).map(|text| Signature::read_from(Issuer::OpenAi, text));
+        let part = ReasoningPart {
+            text: text("text").unwrap_or_default().to_owned(),
+            signature: signature("signature"),
+            encrypted: signature("data"),
+        };
+        if part != ReasoningPart::default() {
+            parts.push(part);
+        }
+    }
+    let beside = match item.text("reasoning_content")? {
         Some(text) => text,
         // An object here is another server's; it is no text of the turn.
         None => item.get("reasoning").and_then(Value::as_str).unwrap_or_default(),
     };
-    let mut first = ReasoningPart {
-        text: text.to_owned(),
-        ..ReasoningPart::default()
-    };
-    let mut others = Vec::new();
-    for detail in item.objects("reasoning_details")? {
-        let read = |key: &str| {
-            let text = detail.get(key).and_then(Value::as_str);
-            text.map(|text| Signature::read_from(Issuer::OpenAi, text))
-        };
-        if let Some(signature) = read("signature") {
-            first.signature = Some(signature);
-        }
-        if let Some(data) = read("data") {
-            others.push(Content::Reasoning(ReasoningPart {
-                encrypted: Some(data),
-                ..ReasoningPart::default()
-            }));
+    // Where the details have the text, this is the same once more.
+    if !beside.is_empty() && parts.iter().all(|part| part.text.is_empty()) {
+        match parts.iter_mut().find(|part| part.signature.is_some()) {
+            Some(part) => part.text.push_str(beside),
+            None => parts.insert(
+                0,
+                ReasoningPart {
+                    text: beside.to_owned(),
+                    ..ReasoningPart::default()
+                },
+            ),
         }
     }
-    let mut content = Vec::new();
-    if first != ReasoningPart::default() {
-        content.push(Content::Reasoning(first));
-    }
-    content.append(&mut others);
-    Ok(content)
+    Ok(parts.into_iter().map(Content::Reasoning).collect())
 }
 
 fn tool_call(call: &Members<'_>) -> Result<ToolCall, BodyError> {
@@ -162,3 +163,7 @@ fn function_result(
         is_error: false,
     }))
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

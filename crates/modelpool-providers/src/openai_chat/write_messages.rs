@@ -90,19 +90,17 @@ fn tool_result(result: &ToolResult, path: &str) -> Result<Value, Untranslatable>
 
 /// `None` where nothing is left once the results of tools are written.
 fn user(message: &Message, path: &str) -> Result<Option<Value>, Untranslatable> {
-    let mut written = Vec::with_capacity(message.content.len());
-    for (place, content) in message.content.iter().enumerate() {
-        if !matches!(content, Content::ToolResult(_)) {
-            written.push(parts::write(content, &format!("{path}.content[{place}]"))?);
-        }
-    }
-    if written.is_empty() && !message.content.is_empty() {
-        return Ok(None);
-    }
-    let content = match message.content.as_slice() {
-        [] => Value::from(""),
-        [Content::Text(text)] => Value::from(text.text.as_str()),
-        _ => Value::Array(written),
+    let is_said = |(_, content): &(usize, &Content)| !matches!(content, Content::ToolResult(_));
+    let said: Vec<(usize, &Content)> = message.content.iter().enumerate().filter(is_said).collect();
+    let content = match said.as_slice() {
+        [] if message.content.is_empty() => Value::from(""),
+        [] => return Ok(None),
+        // Alone it is written in the form that every server takes.
+        [(_, Content::Text(text))] => Value::from(text.text.as_str()),
+        parts => parts
+            .iter()
+            .map(|(place, part)| parts::write(part, &format!("{path}.content[{place}]")))
+            .collect::<Result<Value, _>>()?,
     };
     let mut of = head("user", message);
     of.insert("content".to_owned(), content);

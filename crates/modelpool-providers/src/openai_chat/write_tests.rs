@@ -248,7 +248,7 @@ fn messages_of_other_dialects_take_this_wire_s_form() {
         ]},
         {"role": "tool", "tool_call_id": "1", "content": "x\ny"},
         {"role": "tool", "tool_call_id": "2", "content": ""},
-        {"role": "user", "content": [{"type": "text", "text": "and?"}]},
+        {"role": "user", "content": "and?"},
         {"role": "assistant", "content": "one two"},
         {"role": "assistant", "content": "three"},
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
@@ -293,6 +293,45 @@ fn reasoning_and_signatures_stay_with_those_who_read_them() {
         "sig"
     );
     assert!(!body.to_string().contains("EqQB"));
+}
+
+#[test]
+fn a_stranger_s_signature_of_a_call_is_left_out() {
+    let signed = ToolCall {
+        signature: Some(Signature::new(Issuer::Anthropic, "sig")),
+        ..ToolCall::default()
+    };
+    let conversation = Conversation {
+        messages: vec![Message::new(Role::Assistant, vec![Content::ToolCall(signed)])],
+        ..Conversation::default()
+    };
+    let gemini = ChatWire {
+        extra_content: true,
+        ..ChatWire::default()
+    };
+    let (body, _) = written(&gemini, &conversation);
+    assert_eq!(body["messages"][0]["tool_calls"][0].get("extra_content"), None);
+}
+
+#[test]
+fn assistants_of_two_names_stay_two() {
+    let named = |name: &str| Message {
+        name: Some(name.to_owned()),
+        ..Message::new(Role::Assistant, vec![call(name)])
+    };
+    assert_eq!(
+        messages_of(vec![named("a"), named("b")])
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let joined = messages_of(vec![named("a"), named("a")]);
+    assert_eq!(
+        (joined[0]["role"].as_str(), joined[0]["name"].as_str()),
+        (Some("assistant"), Some("a"))
+    );
+    assert_eq!(joined[0]["tool_calls"].as_array().unwrap().len(), 2);
 }
 
 #[test]
