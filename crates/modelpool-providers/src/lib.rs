@@ -16,6 +16,7 @@ mod json;
 mod likeness;
 mod neutral;
 pub mod openai_chat;
+mod openai_responses;
 mod registry;
 mod sse;
 mod vendor;
