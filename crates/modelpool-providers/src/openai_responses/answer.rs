@@ -86,7 +86,9 @@ pub(super) fn finish(status: &str, response: &Value, called: bool) -> Result<Fin
 
 /// A call, from its item; an id is made up where a server gave none.
 pub(super) fn call(item: &Value, index: usize) -> ToolCall {
-    let id = text(item, "call_id").or_else(|| text(item, "id")).filter(|id| !id.is_empty());
+    let id = text(item, "call_id")
+        .or_else(|| text(item, "id"))
+        .filter(|id| !id.is_empty());
     ToolCall {
         id: id.map_or_else(
             || made_up_id("call_", item.to_string().as_bytes(), index),
@@ -151,7 +153,9 @@ impl Output {
 
     fn choice(mut self, finish: Option<FinishReason>) -> Choice {
         for content in &mut self.content {
-            let Content::ToolCall(call) = content else { continue };
+            let Content::ToolCall(call) = content else {
+                continue;
+            };
             let own = self.signatures.iter().find(|(id, _)| *id == call.id);
             call.signature = own.map(|(_, signature)| signature.clone());
         }
@@ -212,7 +216,8 @@ impl Items<'_> {
                     .filter_map(|citation| object::annotation(citation, end))
                     .collect();
                 let logprobs = std::mem::take(&mut self.logprobs);
-                self.parts.push(object::text_part(&text.text, &annotations, &logprobs));
+                self.parts
+                    .push(object::text_part(&text.text, &annotations, &logprobs));
             }
             Content::Refusal(refusal) => self.parts.push(object::refusal_part(refusal)),
             Content::Reasoning(part) => {
@@ -242,7 +247,11 @@ impl Items<'_> {
             self.add_reasoning("", Some(&encrypted));
         }
         let id = self.identity.item_id("fc_", self.items.len());
-        let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
+        let arguments = if call.arguments.is_empty() {
+            "{}"
+        } else {
+            &call.arguments
+        };
         let item = object::function_call(&id, &Status::Completed, &call.id, &call.name, arguments);
         self.items.push(item);
     }

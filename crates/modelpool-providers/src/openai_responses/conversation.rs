@@ -37,7 +37,8 @@ pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
         let text = instructions
             .as_str()
             .ok_or_else(|| wrong("instructions", instructions, "a text"))?;
-        read.messages.push(Message::new(Role::System, vec![Content::text(text)]));
+        read.messages
+            .push(Message::new(Role::System, vec![Content::text(text)]));
     }
     match member(&body, "input") {
         Some(input) => input::read(input, &mut read)?,
@@ -61,8 +62,8 @@ fn read_member(name: &str, value: &Value, read: &mut Conversation) -> Result<(),
         "top_p" => read.sampling.top_p = Some(number(name, value)?),
         "top_logprobs" => {
             let alternatives = whole_number(name, value)?;
-            let alternatives = u32::try_from(alternatives)
-                .map_err(|_| wrong(name, value, "a number from 0 to 20"))?;
+            let alternatives =
+                u32::try_from(alternatives).map_err(|_| wrong(name, value, "a number from 0 to 20"))?;
             // 0 is what it is without being said.
             if alternatives > 0 {
                 read.logprobs = Some(alternatives);
@@ -129,7 +130,8 @@ fn read_tool_choice(value: &Value, read: &mut Conversation) -> Result<(), BodyEr
         (Some("none"), _) => ToolChoice::None,
         (Some("required"), _) => ToolChoice::Required,
         (_, Some("function")) => {
-            let name = text(value, "name").ok_or_else(|| missing("tool_choice.name", "the function's name"))?;
+            let name =
+                text(value, "name").ok_or_else(|| missing("tool_choice.name", "the function's name"))?;
             ToolChoice::Named(name.to_owned())
         }
         // A tool that the vendor runs, or a choice among some of the tools.

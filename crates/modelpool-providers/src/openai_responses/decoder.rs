@@ -224,7 +224,10 @@ impl ResponsesDecoder {
     }
 
     fn complete_reasoning(&mut self, at: u64, summary: bool, part: u64, whole: &str, events: &mut Events) {
-        let was_said = self.reasoning.get(&at).is_some_and(|item| item.parts.contains(&part));
+        let was_said = self
+            .reasoning
+            .get(&at)
+            .is_some_and(|item| item.parts.contains(&part));
         if !was_said {
             self.reason(at, summary, part, whole, events);
         }
@@ -316,7 +319,9 @@ impl ResponsesDecoder {
             }
             Some(Content::Signature(signature)) => Piece::Signature(signature),
             Some(Content::Own(signature)) if self.reasoning.contains_key(&at) => Piece::Signature(signature),
-            Some(Content::Own(signature) | Content::Sealed(signature)) => Piece::EncryptedReasoning(signature),
+            Some(Content::Own(signature) | Content::Sealed(signature)) => {
+                Piece::EncryptedReasoning(signature)
+            }
         };
         self.push(piece, events);
     }

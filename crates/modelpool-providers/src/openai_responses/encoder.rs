@@ -188,7 +188,11 @@ impl ResponsesEncoder {
             self.open_call(piece);
             self.calls.len() - 1
         });
-        if let Some(growing) = self.calls.get_mut(position).filter(|_| !piece.arguments.is_empty()) {
+        if let Some(growing) = self
+            .calls
+            .get_mut(position)
+            .filter(|_| !piece.arguments.is_empty())
+        {
             growing.call.add(&piece.arguments, &mut self.events);
         }
     }

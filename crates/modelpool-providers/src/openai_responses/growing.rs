@@ -56,7 +56,10 @@ impl Part {
 
 impl Message {
     pub(super) fn open(spot: Spot, events: &mut Events) -> Self {
-        spot.added(&object::message(&spot.id, &Status::InProgress, Vec::new()), events);
+        spot.added(
+            &object::message(&spot.id, &Status::InProgress, Vec::new()),
+            events,
+        );
         Self {
             spot,
             parts: Vec::new(),
@@ -238,8 +241,7 @@ impl Call {
         members["name"] = self.name.as_str().into();
         members["arguments"] = self.arguments.as_str().into();
         events.write("response.function_call_arguments.done", members);
-        let item =
-            object::function_call(&self.spot.id, status, &self.call_id, &self.name, &self.arguments);
+        let item = object::function_call(&self.spot.id, status, &self.call_id, &self.name, &self.arguments);
         self.spot.done(&item, events);
         item
     }

@@ -21,9 +21,11 @@ pub(super) fn write(name: &str, value: &Value, body: &mut Map<String, Value>) ->
         "truncation" => (None, name, matches!(word, "auto" | "disabled")),
         "max_tool_calls" => (None, name, value.is_u64()),
         // The name in chat completions, and the one here.
-        "verbosity" | "text.verbosity" => {
-            (Some("text"), "verbosity", matches!(word, "low" | "medium" | "high"))
-        }
+        "verbosity" | "text.verbosity" => (
+            Some("text"),
+            "verbosity",
+            matches!(word, "low" | "medium" | "high"),
+        ),
         "reasoning.effort" => (Some("reasoning"), "effort", !word.is_empty()),
         "reasoning.summary" => (
             Some("reasoning"),
@@ -44,9 +46,7 @@ pub(super) fn set(body: &mut Map<String, Value>, within: Option<&str>, key: &str
         body.insert(key.to_owned(), value);
         return;
     };
-    let object = body
-        .entry(within)
-        .or_insert_with(|| Value::Object(Map::new()));
+    let object = body.entry(within).or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(object) = object {
         object.insert(key.to_owned(), value);
     }

@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use super::reasoning::{self, Said};
 use super::value::{member, missing, text, wrong};
-use crate::neutral::{
-    Content, Conversation, Media, Message, Role, Signature, Source, ToolCall, ToolResult,
-};
+use crate::neutral::{Content, Conversation, Media, Message, Role, Signature, Source, ToolCall, ToolResult};
 use crate::openai_chat::read::BodyError;
 
 pub(super) const EXPECTED: &str = "a text, or a list of at least one item";
@@ -49,7 +47,11 @@ fn read_item(
     signatures: &mut Signatures,
 ) -> Result<(), BodyError> {
     if !item.is_object() {
-        return Err(wrong(at, item, "an item, such as a message with `role` and `content`"));
+        return Err(wrong(
+            at,
+            item,
+            "an item, such as a message with `role` and `content`",
+        ));
     }
     let untranslatable = &mut conversation.untranslatable;
     match text(item, "type") {
@@ -70,7 +72,10 @@ fn read_item(
         None if member(item, "role").is_some() => read_message(item, at, conversation)?,
         // A reference to an item need not say that it is one.
         None if text(item, "id").is_none() => {
-            return Err(missing(&format!("{at}.type"), "the type of the item, or a message with `role`"));
+            return Err(missing(
+                &format!("{at}.type"),
+                "the type of the item, or a message with `role`",
+            ));
         }
         // What a tool of the vendor left, or what only OpenAI has.
         Some(_) | None => untranslatable.push(at.to_owned()),
@@ -89,7 +94,10 @@ fn add(conversation: &mut Conversation, role: Role, content: Vec<Content>) {
 /// Signatures travel in items of their own, see [`reasoning`].
 fn give_signatures(conversation: &mut Conversation, signatures: Signatures) {
     for (call_id, signature) in signatures {
-        let contents = conversation.messages.iter_mut().flat_map(|message| &mut message.content);
+        let contents = conversation
+            .messages
+            .iter_mut()
+            .flat_map(|message| &mut message.content);
         let call = contents
             .filter_map(|content| match content {
                 Content::ToolCall(call) if call.id == call_id => Some(call),
@@ -160,11 +168,7 @@ fn required(item: &Value, at: &str, key: &str) -> Result<String, BodyError> {
 const CONTENT: &str = "a text, or a list of parts";
 
 /// The content of a message, or the output of a function.
-fn contents(
-    value: &Value,
-    at: &str,
-    untranslatable: &mut Vec<String>,
-) -> Result<Vec<Content>, BodyError> {
+fn contents(value: &Value, at: &str, untranslatable: &mut Vec<String>) -> Result<Vec<Content>, BodyError> {
     let parts = match value {
         Value::String(text) => return Ok(vec![Content::text(text.as_str())]),
         Value::Array(parts) => parts,
@@ -230,7 +234,10 @@ fn file_source(part: &Value, at: &str) -> Result<Source, BodyError> {
     match (text(part, "file_url"), text(part, "file_id")) {
         (Some(url), _) => Ok(Source::from_url(url)),
         (None, Some(id)) => Ok(Source::FileId(id.to_owned())),
-        (None, None) => Err(missing(&format!("{at}.file_data"), "a text, or `file_url`, or `file_id`")),
+        (None, None) => Err(missing(
+            &format!("{at}.file_data"),
+            "a text, or `file_url`, or `file_id`",
+        )),
     }
 }
 
@@ -248,7 +255,8 @@ fn media_type_of(name: Option<&str>) -> &'static str {
 
 fn audio_source(part: &Value, at: &str) -> Result<Source, BodyError> {
     let at = format!("{at}.input_audio");
-    let audio = member(part, "input_audio").ok_or_else(|| missing(&at, "an object with `data` and `format`"))?;
+    let audio =
+        member(part, "input_audio").ok_or_else(|| missing(&at, "an object with `data` and `format`"))?;
     let format = required(audio, &at, "format")?;
     Ok(Source::Data {
         media_type: match format.as_str() {

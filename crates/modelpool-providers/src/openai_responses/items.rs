@@ -133,7 +133,10 @@ fn image_part(image: &Media) -> Value {
         source => part.insert("image_url".to_owned(), source.to_url().into()),
     };
     // Typed servers demand it.
-    part.insert("detail".to_owned(), image.detail.as_deref().unwrap_or("auto").into());
+    part.insert(
+        "detail".to_owned(),
+        image.detail.as_deref().unwrap_or("auto").into(),
+    );
     Value::Object(part)
 }
 

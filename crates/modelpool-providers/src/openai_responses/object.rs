@@ -139,7 +139,12 @@ pub(super) fn function_call(id: &str, status: &Status, call_id: &str, name: &str
 /// adorn the text, and typed clients refuse shapes they do not know. `end` is the length in characters of
 /// the text so far, where the text cited for ends if the citation does not say.
 pub(super) fn annotation(citation: &Value, end: usize) -> Option<Value> {
-    const OWN: [&str; 4] = ["url_citation", "file_citation", "container_file_citation", "file_path"];
+    const OWN: [&str; 4] = [
+        "url_citation",
+        "file_citation",
+        "container_file_citation",
+        "file_path",
+    ];
     let kind = citation["type"].as_str().unwrap_or_default();
     // Chat completions nest what stands flat here.
     let nested = citation.get("url_citation").filter(|nested| nested.is_object());

@@ -76,10 +76,17 @@ pub(super) fn read(item: &Value) -> Said {
 fn text_of(item: &Value) -> String {
     let joined = |key: &str| {
         let texts = list(item, key).filter_map(|part| text(part, "text"));
-        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+        texts
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n")
     };
     let summary = joined("summary");
-    if summary.is_empty() { joined("content") } else { summary }
+    if summary.is_empty() {
+        joined("content")
+    } else {
+        summary
+    }
 }
 
 /// The `encrypted_content` a caller is given; `None` where there is nothing to carry.
@@ -105,7 +112,10 @@ pub(super) fn of_call_for_caller(call_id: &str, signature: &Signature) -> Option
     if signature.issuer == Issuer::OpenAi {
         return None;
     }
-    let marked = Signature::new(signature.issuer, format!("{OF_CALL}{call_id}|{}", signature.value));
+    let marked = Signature::new(
+        signature.issuer,
+        format!("{OF_CALL}{call_id}|{}", signature.value),
+    );
     Some(marked.written_for(Issuer::OpenAi))
 }
 
@@ -113,7 +123,9 @@ pub(super) fn of_call_for_caller(call_id: &str, signature: &Signature) -> Option
 /// left out: it names what OpenAI stored, if it stored it.
 pub(super) fn for_wire(part: &ReasoningPart) -> Option<Value> {
     let sealed = part.encrypted.iter().chain(&part.signature);
-    let own = sealed.filter_map(|signature| signature.for_issuer(Issuer::OpenAi)).next()?;
+    let own = sealed
+        .filter_map(|signature| signature.for_issuer(Issuer::OpenAi))
+        .next()?;
     Some(json!({"type": "reasoning", "summary": summary(&part.text), "encrypted_content": own}))
 }
 
@@ -130,7 +142,11 @@ pub(super) fn item(id: &str, text: &str, encrypted: Option<&str>) -> Value {
 }
 
 fn summary(text: &str) -> Value {
-    if text.is_empty() { json!([]) } else { json!([summary_part(text)]) }
+    if text.is_empty() {
+        json!([])
+    } else {
+        json!([summary_part(text)])
+    }
 }
 
 pub(super) fn summary_part(text: &str) -> Value {
@@ -172,7 +188,10 @@ mod tests {
             signature,
         };
         assert_eq!(read(&item), expected);
-        assert_eq!(of_call_for_caller("call_1", &Signature::new(Issuer::OpenAi, "x")), None);
+        assert_eq!(
+            of_call_for_caller("call_1", &Signature::new(Issuer::OpenAi, "x")),
+            None
+        );
     }
 
     #[test]

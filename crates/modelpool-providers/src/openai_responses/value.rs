@@ -22,7 +22,10 @@ pub(super) fn list<'a>(object: &'a Value, key: &str) -> impl Iterator<Item = &'a
 /// A count of at least 0; some servers write `12.0`.
 pub(super) fn count(value: &Value) -> u64 {
     // A cast saturates: negative becomes 0.
-    value.as_u64().or_else(|| value.as_f64().map(|number| number as u64)).unwrap_or(0)
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().map(|number| number as u64))
+        .unwrap_or(0)
 }
 
 /// What is wrong at `param`: what stands there, and what would be accepted.
@@ -48,7 +51,11 @@ fn shown(value: &Value) -> String {
         scalar => {
             let whole = scalar.to_string();
             let head: String = whole.chars().take(40).collect();
-            if head.len() < whole.len() { format!("{head}…") } else { head }
+            if head.len() < whole.len() {
+                format!("{head}…")
+            } else {
+                head
+            }
         }
     }
 }

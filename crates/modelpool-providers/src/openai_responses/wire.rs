@@ -67,8 +67,14 @@ mod tests {
         for (given, expected) in [
             ("https://api.openai.com", "https://api.openai.com/v1/responses"),
             ("https://api.openai.com/", "https://api.openai.com/v1/responses"),
-            ("https://api.openai.com/v1/", "https://api.openai.com/v1/responses"),
-            ("http://localhost:8000/openai", "http://localhost:8000/openai/responses"),
+            (
+                "https://api.openai.com/v1/",
+                "https://api.openai.com/v1/responses",
+            ),
+            (
+                "http://localhost:8000/openai",
+                "http://localhost:8000/openai/responses",
+            ),
         ] {
             let base = ResponsesWire.base_url(&given.parse().unwrap());
             let target = |operation| Target {
@@ -76,7 +82,10 @@ mod tests {
                 model: "m",
                 stream: false,
             };
-            assert_eq!(ResponsesWire.url(&base, &target(Operation::Chat)).unwrap(), expected);
+            assert_eq!(
+                ResponsesWire.url(&base, &target(Operation::Chat)).unwrap(),
+                expected
+            );
             assert!(ResponsesWire.url(&base, &target(Operation::Embeddings)).is_err());
             assert!(ResponsesWire.url(&base, &target(Operation::Images)).is_err());
         }
@@ -86,6 +95,11 @@ mod tests {
     fn the_key_is_a_bearer() {
         let headers = ResponsesWire.headers(Some("sk-1"));
         assert!(headers.contains(&(AUTHORIZATION, "Bearer sk-1".to_owned())));
-        assert!(ResponsesWire.headers(None).iter().all(|(name, _)| *name != AUTHORIZATION));
+        assert!(
+            ResponsesWire
+                .headers(None)
+                .iter()
+                .all(|(name, _)| *name != AUTHORIZATION)
+        );
     }
 }
