@@ -96,7 +96,7 @@ fn what_clients_read_of_a_response() {
     assert_eq!(body["output"][0]["encrypted_content"], "modelpool:anthropic:EqQB");
     assert_eq!(body["output"][3]["call_id"], "call_1");
     assert_ne!(body["output"][3]["id"], "call_1");
-    let usage = json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5,
+    let usage = json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0}, "output_tokens": 5,
         "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 15});
     assert_eq!(body["usage"], usage);
     let ids: std::collections::BTreeSet<&str> = list(&body, "output")
@@ -217,10 +217,7 @@ fn citations_take_the_dialect_s_shape() {
             json!({"type": "file_path", "file_id": "f"}),
             Some(json!({"type": "file_path", "file_id": "f"})),
         ),
-        (
-            json!({"type": "url_citation", "url_citation": flat.clone()}),
-            Some(flat),
-        ),
+        (json!({"type": "url_citation", "url_citation": flat}), Some(flat)),
         (
             json!({"type": "web_search_result_location", "url": "https://a", "title": "A"}),
             placed("A"),

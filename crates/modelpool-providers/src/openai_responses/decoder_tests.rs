@@ -255,7 +255,7 @@ fn ends() {
             FinishReason::Other("incomplete".into()),
         ),
     ] {
-        let (events, ended) = decode(&[&stream(&[event.clone()])]).unwrap();
+        let (events, ended) = decode(&[&stream(std::slice::from_ref(&event))]).unwrap();
         assert!(ended, "{event}");
         let finish = Event::Finish {
             choice: 0,
@@ -291,7 +291,7 @@ fn errors() {
             json!({"message": "the response failed, without a reason"}),
         ),
     ] {
-        let bytes = stream(&[event.clone()]);
+        let bytes = stream(std::slice::from_ref(&event));
         assert_eq!(decode(&[&bytes]), Err(Broken::Refusal(expected)), "{event}");
     }
     for frame in ["data: {\n\n", "data: {}\n\n", "data: 7\n\n", "data:\n\n"] {

@@ -15,24 +15,26 @@ pub(super) fn write(name: &str, value: &Value, body: &mut Map<String, Value>) ->
         "store" => (None, name, value.is_boolean()),
         "metadata" => (None, name, is_metadata(value)),
         "service_tier" => {
-            let known = ["auto", "default", "flex", "scale", "priority"];
+            let known = [
+                "auto",
+                "default",
+                "flex",
+                "scale",
+                "priority",
+                "fast",
+                "ultrafast",
+            ];
             (None, name, known.contains(&word))
         }
         "truncation" => (None, name, matches!(word, "auto" | "disabled")),
         "max_tool_calls" => (None, name, value.is_u64()),
-        // The name in chat completions, and the one here.
-        "verbosity" | "text.verbosity" => (
-            Some("text"),
-            "verbosity",
-            matches!(word, "low" | "medium" | "high"),
-        ),
-        "reasoning.effort" => (Some("reasoning"), "effort", !word.is_empty()),
-        "reasoning.summary" => (
-            Some("reasoning"),
-            "summary",
-            matches!(word, "auto" | "concise" | "detailed"),
-        ),
-        _ => return false,
+        // The name in chat completions.
+        "verbosity" => (Some("text"), name, matches!(word, "low" | "medium" | "high")),
+        // Members of these two come from this dialect only, so OpenAI is to judge them.
+        _ => match name.split_once('.') {
+            Some((within @ ("text" | "reasoning"), key)) => (Some(within), key, true),
+            _ => return false,
+        },
     };
     if fits {
         set(body, within, key, value.clone());

@@ -201,7 +201,7 @@ fn part_content(part: &Value, at: &str) -> Result<Option<Content>, BodyError> {
         }),
         "input_file" => Content::Document(Media {
             source: file_source(part, at)?,
-            detail: None,
+            detail: text(part, "detail").map(str::to_owned),
             name: text(part, "filename").map(str::to_owned),
         }),
         "input_audio" => Content::Audio(Media::of(audio_source(part, at)?)),

@@ -5,9 +5,6 @@ use serde_json::{Map, Value, json};
 use super::reasoning;
 use crate::neutral::{Content, Media, Message, Role, Source, Text, ToolCall, ToolResult, Untranslatable};
 
-/// The name of a document that has none; the wire demands one.
-const FILE_NAME: &str = "document.pdf";
-
 /// The items of all messages. Names that the wire has no place for are hints, and go to `dropped`.
 pub(super) fn input(messages: &[Message], dropped: &mut Vec<String>) -> Result<Vec<Value>, Untranslatable> {
     let mut items = Vec::with_capacity(messages.len());
@@ -141,14 +138,29 @@ fn image_part(image: &Media) -> Value {
 }
 
 fn file_part(document: &Media) -> Value {
-    let name = document.name.as_deref();
-    match &document.source {
+    let mut part = match &document.source {
         Source::FileId(id) => json!({"type": "input_file", "file_id": id}),
         Source::Url(url) => json!({"type": "input_file", "file_url": url}),
-        data @ Source::Data { .. } => json!({
+        data @ Source::Data { media_type, .. } => json!({
             "type": "input_file",
-            "filename": name.unwrap_or(FILE_NAME),
+            "filename": document.name.as_deref().unwrap_or_else(|| file_name(media_type)),
             "file_data": data.to_url(),
         }),
+    };
+    if let Some(detail) = &document.detail {
+        part["detail"] = detail.as_str().into();
+    }
+    part
+}
+
+/// The name of a document that has none: the wire demands one, and goes by its end.
+fn file_name(media_type: &str) -> &'static str {
+    match media_type {
+        "text/plain" => "document.txt",
+        "text/markdown" => "document.md",
+        "text/csv" => "document.csv",
+        "text/html" => "document.html",
+        "application/json" => "document.json",
+        _ => "document.pdf",
     }
 }

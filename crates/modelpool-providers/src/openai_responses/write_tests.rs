@@ -38,7 +38,7 @@ fn the_dialect_comes_back() {
                 {"type": "input_image", "image_url": "data:image/png;base64,QUJD", "detail": "high"},
                 {"type": "input_image", "file_id": "file-1", "detail": "auto"},
                 {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"},
-                {"type": "input_file", "file_url": "https://a/b.pdf"},
+                {"type": "input_file", "file_url": "https://a/b.pdf", "detail": "low"},
                 {"type": "input_file", "file_id": "file-2"},
             ]},
             {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "gAAA"},
@@ -63,7 +63,7 @@ fn the_dialect_comes_back() {
         "top_p": 0.9,
         "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": true},
                  "verbosity": "low"},
-        "reasoning": {"effort": "high", "summary": "detailed"},
+        "reasoning": {"effort": "high", "summary": "detailed", "mode": "pro"},
         "top_logprobs": 2,
         "store": false, "metadata": {"a": "b"}, "user": "u", "service_tier": "flex", "truncation": "auto",
         "prompt_cache_key": "k", "safety_identifier": "s",
@@ -110,6 +110,23 @@ fn hints_without_a_place_are_named() {
         "store",
     ];
     assert_eq!(dropped, expected);
+}
+
+#[test]
+fn documents_without_a_name_get_one() {
+    for (media_type, name) in [
+        ("application/pdf", "document.pdf"),
+        ("text/plain", "document.txt"),
+    ] {
+        let document = Content::Document(Media::of(Source::Data {
+            media_type: media_type.into(),
+            base64: "QUJD".into(),
+        }));
+        let (body, _) = written(&of(vec![user(document)]));
+        let part = &body["input"][0]["content"][0];
+        assert_eq!(part["filename"], name);
+        assert_eq!(part["file_data"], format!("data:{media_type};base64,QUJD"));
+    }
 }
 
 #[test]
