@@ -22,6 +22,8 @@
 //! Reference: <https://platform.openai.com/docs/api-reference/responses>, and for the stream
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>.
 
+#[cfg(test)]
+mod adding_up;
 mod answer;
 mod caller;
 mod conversation;
