@@ -21,6 +21,7 @@ mod likeness;
 mod neutral;
 mod ollama;
 pub mod openai_chat;
+mod openai_responses;
 mod provider;
 mod registry;
 mod splice;
