@@ -9,6 +9,7 @@
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
 mod edit;
+mod anthropic;
 pub mod failure;
 mod framing;
 pub mod http_transport;
