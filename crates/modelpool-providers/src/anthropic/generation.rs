@@ -1,13 +1,14 @@
 //! What a model takes, by its name.
 //!
 //! Anthropic's wire is one, but its models are not: from 4.6 on thinking is adaptive and the assistant's last
-//! message is not continued, from 4.7 on there is no temperature. A request that holds what a model refuses is
-//! lost, so the name decides what is written. Names of other vendors' models on this wire tell nothing; they are
+//! message is not continued, from 4.7 on there is no temperature, from 5.5 on thinking cannot be switched off nor a tool
+//! be forced. A request that holds what a model refuses is lost, so the name decides what is written. Names of other vendors' models on this wire tell nothing; they are
 //! taken for what copies of the wire began with: budgets of thinking, and all of sampling.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/effort>,
-//! <https://platform.claude.com/docs/en/about-claude/models/migration-guide>.
+//! <https://platform.claude.com/docs/en/about-claude/models/migration-guide>,
+//! <https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5>.
 
 use crate::neutral::Effort;
 
@@ -17,7 +18,8 @@ pub(super) struct Generation {
     claude: bool,
     /// `None` where the name has none; a Claude without one is taken for a new one.
     version: Option<(u32, u32)>,
-    always_thinks: bool,
+    /// Of the families that think always, ahead of the others.
+    ahead: bool,
 }
 
 impl Generation {
@@ -27,7 +29,7 @@ impl Generation {
         Self {
             claude: after.is_some(),
             version: after.and_then(version),
-            always_thinks: after.is_some_and(|name| name.contains("fable") || name.contains("mythos")),
+            ahead: after.is_some_and(|name| name.contains("fable") || name.contains("mythos")),
         }
     }
 
@@ -48,7 +50,13 @@ impl Generation {
 
     /// It cannot be told not to think.
     pub(super) fn always_thinks(self) -> bool {
-        self.always_thinks
+        self.ahead || (self.version.is_some() && self.since((5, 5)))
+    }
+
+    /// It can be told which tool to call, or that one is to be called.
+    pub(super) fn takes_forced_tools(self) -> bool {
+        let until = if self.ahead { (5, 1) } else { (5, 5) };
+        self.version.is_none() || !self.since(until)
     }
 
     /// It does not think unless it is told to, and need not be told not to.
@@ -148,6 +156,15 @@ mod tests {
         }
         assert!(!Generation::of("claude-3-5-haiku").thinks());
         assert!(Generation::of("claude-3-7-sonnet").thinks() && Generation::of("kimi-k2").thinks());
-        assert!(Generation::of("claude-fable-5").always_thinks());
+        for (name, always, forced) in [
+            ("claude-sonnet-5", false, true),
+            ("claude-opus-5-5", true, false),
+            ("claude-fable-5", true, true),
+            ("claude-fable-5-1", true, false),
+            ("glm-5.5", false, true),
+        ] {
+            let of = Generation::of(name);
+            assert_eq!((of.always_thinks(), of.takes_forced_tools()), (always, forced), "{name}");
+        }
     }
 }

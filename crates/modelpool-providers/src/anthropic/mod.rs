@@ -42,6 +42,7 @@ mod stream_tests;
 mod write_tests;
 
 pub(crate) use caller::AnthropicCaller;
+pub(crate) use edit::EDITS;
 pub(crate) use wire::AnthropicWire;
 
 use serde_json::Value;

@@ -45,13 +45,11 @@ pub(super) fn thinking(
     );
     let against = !generation.thinks() || forced || prefill;
     if generation.is_adaptive() {
-        let mut thinking = adaptive(reasoning, generation);
-        if against {
+        if against && !generation.always_thinks() {
             dropped.push("thinking".to_owned());
-            thinking.member = None;
-            thinking.on = false;
+            return without(reasoning, generation);
         }
-        return thinking;
+        return adaptive(reasoning, generation);
     }
     if against || in_a_turn_of_others(conversation) {
         dropped.push(name.to_owned());
@@ -84,6 +82,17 @@ fn adaptive(reasoning: &Reasoning, generation: Generation) -> Thinking {
         effort: reasoning.as_effort().map(|effort| generation.word(effort)),
         budget: 0,
         on: true,
+    }
+}
+
+/// Thinking that is not to be, with its effort, which leads the rest of the answer too. More than a high one is
+/// refused without thinking.
+fn without(reasoning: &Reasoning, generation: Generation) -> Thinking {
+    let effort = reasoning.as_effort().map(|effort| effort.min(Effort::High));
+    Thinking {
+        member: Some(json!({"type": "disabled"})),
+        effort: effort.map(|effort| generation.word(effort)),
+        ..Thinking::default()
     }
 }
 

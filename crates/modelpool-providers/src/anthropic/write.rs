@@ -16,8 +16,8 @@ const DEFAULT_MAX_TOKENS: u64 = 4_096;
 
 /// The body of a request.
 pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
-    refuse(conversation)?;
     let generation = Generation::of(target.model);
+    refuse(conversation, generation)?;
     let mut dropped = Vec::new();
     let written = messages::write(conversation, generation, &mut dropped)?;
     let thinking = thinking::thinking(conversation, generation, written.prefill, &mut dropped);
@@ -48,7 +48,7 @@ pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<
 }
 
 /// What carries meaning and has no place here.
-fn refuse(conversation: &Conversation) -> Result<(), Untranslatable> {
+fn refuse(conversation: &Conversation, generation: Generation) -> Result<(), Untranslatable> {
     if let Some(field) = conversation.untranslatable.first() {
         return Err(Untranslatable::new(field, "has no counterpart in Anthropic's wire"));
     }
@@ -63,6 +63,13 @@ fn refuse(conversation: &Conversation) -> Result<(), Untranslatable> {
             "response_format",
             "asks for JSON without a schema, which Anthropic's wire cannot promise",
         ));
+    }
+    let forced = matches!(
+        conversation.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Named(_))
+    );
+    if forced && !generation.takes_forced_tools() {
+        return Err(Untranslatable::new("tool_choice", "forces a tool call, which this Claude refuses"));
     }
     Ok(())
 }
