@@ -8,8 +8,8 @@
 //! Building a request and reading a response are pure; the network is a
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
-mod edit;
 mod anthropic;
+mod edit;
 pub mod failure;
 mod framing;
 pub mod http_transport;

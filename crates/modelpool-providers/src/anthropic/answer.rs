@@ -87,7 +87,8 @@ fn tool_call(at: usize, block: &Value) -> Result<ToolCall, Broken> {
         .ok_or_else(|| Broken::Protocol(format!("the tool call in `content[{at}]` has no name")))?;
     let input = block.get("input").filter(|input| !input.is_null());
     let arguments = input.map(Value::to_string).unwrap_or_default();
-    let id = filled(block, "id").map_or_else(|| made_up_id("toolu_", arguments.as_bytes(), at), str::to_owned);
+    let id =
+        filled(block, "id").map_or_else(|| made_up_id("toolu_", arguments.as_bytes(), at), str::to_owned);
     Ok(ToolCall {
         id,
         name: name.to_owned(),
@@ -108,7 +109,10 @@ pub(super) fn write(answer: &Answer, model: &str) -> Bytes {
     message["content"] = content.into();
     if let Some(choice) = choice {
         let stopped_at = choice.stop_sequence.as_deref();
-        let word = choice.finish.as_ref().map(|reason| stop_reason::word(reason, stopped_at));
+        let word = choice
+            .finish
+            .as_ref()
+            .map(|reason| stop_reason::word(reason, stopped_at));
         message["stop_reason"] = word.into();
         message["stop_sequence"] = stopped_at.into();
     }
@@ -164,10 +168,13 @@ pub(super) fn is_own_citation(citation: &Value) -> bool {
 }
 
 fn reasoning_blocks(part: &ReasoningPart) -> Vec<Value> {
-    let signature = part.signature.as_ref().map(|own| own.written_for(Issuer::Anthropic));
-    let shown = (!part.text.is_empty() || signature.is_some()).then(|| {
-        json!({"type": "thinking", "thinking": part.text, "signature": signature.unwrap_or_default()})
-    });
+    let signature = part
+        .signature
+        .as_ref()
+        .map(|own| own.written_for(Issuer::Anthropic));
+    let shown = (!part.text.is_empty() || signature.is_some()).then(
+        || json!({"type": "thinking", "thinking": part.text, "signature": signature.unwrap_or_default()}),
+    );
     let encrypted = part.encrypted.as_ref().map(redacted);
     shown.into_iter().chain(encrypted).collect()
 }
@@ -180,7 +187,10 @@ pub(super) fn redacted(signature: &Signature) -> Value {
 /// The signature of a tool call has no place in a call here. It travels in a block of its own before
 /// the call, which callers must send back as they got it.
 pub(super) fn call_signature(signature: &Signature) -> Value {
-    redacted(&Signature::new(signature.issuer, format!("{OF_A_CALL}{}", signature.value)))
+    redacted(&Signature::new(
+        signature.issuer,
+        format!("{OF_A_CALL}{}", signature.value),
+    ))
 }
 
 /// The other way round: the signature of the call that follows.
@@ -196,7 +206,8 @@ pub(super) fn tool_use(id: &str, name: &str, input: Value) -> Value {
 
 /// Arguments that are not JSON are shown as the text they are, rather than as a call without any.
 fn input(call: &ToolCall) -> Value {
-    call.arguments_value().unwrap_or_else(|| call.arguments.as_str().into())
+    call.arguments_value()
+        .unwrap_or_else(|| call.arguments.as_str().into())
 }
 
 #[cfg(test)]

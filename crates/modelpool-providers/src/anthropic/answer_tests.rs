@@ -27,14 +27,20 @@ fn whole() -> Value {
 fn an_answer_is_read_and_written_again() {
     let read = answer(&whole()).unwrap();
     let choice = &read.choices[0];
-    assert_eq!((choice.content.len(), &choice.finish), (4, &Some(FinishReason::ToolCalls)));
+    assert_eq!(
+        (choice.content.len(), &choice.finish),
+        (4, &Some(FinishReason::ToolCalls))
+    );
     let Content::ToolCall(call) = &choice.content[3] else {
         panic!("{choice:?}");
     };
     // As it stood, the order of the members too.
     assert_eq!(call.arguments, r#"{"b":1,"a":[1.0]}"#);
     let usage = read.usage.unwrap();
-    assert_eq!((usage.input_tokens, usage.cached_input_tokens, usage.output_tokens), (10, 3, 5));
+    assert_eq!(
+        (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens),
+        (10, 3, 5)
+    );
     let written: Value = serde_json::from_slice(&write(&read, "other")).unwrap();
     assert_eq!(written, whole());
 }
@@ -43,12 +49,20 @@ fn an_answer_is_read_and_written_again() {
 fn what_is_no_answer() {
     let protocol = |body: Value| matches!(answer(&body), Err(Broken::Protocol(_)));
     assert!(protocol(json!([])) && protocol(json!({"content": "text"})) && protocol(json!({})));
-    assert!(protocol(json!({"content": [{"type": "tool_use", "id": "t", "input": {}}]})));
-    assert!(matches!(read(&Bytes::from_static(b"<html>")), Err(Broken::Protocol(_))));
+    assert!(protocol(
+        json!({"content": [{"type": "tool_use", "id": "t", "input": {}}]})
+    ));
+    assert!(matches!(
+        read(&Bytes::from_static(b"<html>")),
+        Err(Broken::Protocol(_))
+    ));
     let error = json!({"type": "overloaded_error", "message": "m"});
     let refused = answer(&json!({"type": "error", "error": error}));
     assert_eq!(refused, Err(Broken::Refusal(error)));
-    assert_eq!(answer(&json!({"type": "error"})), Err(Broken::Refusal(json!({"type": "error"}))));
+    assert_eq!(
+        answer(&json!({"type": "error"})),
+        Err(Broken::Refusal(json!({"type": "error"})))
+    );
 }
 
 #[test]
@@ -63,7 +77,10 @@ fn what_is_missing_is_missing() {
     };
     assert!(call.id.starts_with("toolu_") && call.arguments.is_empty());
     let written: Value = serde_json::from_slice(&write(&read, "m")).unwrap();
-    assert_eq!((&written["stop_reason"], &written["model"]), (&Value::Null, &json!("m")));
+    assert_eq!(
+        (&written["stop_reason"], &written["model"]),
+        (&Value::Null, &json!("m"))
+    );
     assert_eq!(written["content"][0]["input"], json!({}));
     assert_eq!(written["usage"]["output_tokens"], json!(0));
 }
@@ -115,10 +132,16 @@ fn answers_of_other_wires() {
             {"type": "tool_use", "id": "c", "name": "f", "input": "{\"cut"},
         ])
     );
-    assert_eq!((&written["stop_reason"], &written["stop_sequence"]), (&json!("stop_sequence"), &json!("END")));
+    assert_eq!(
+        (&written["stop_reason"], &written["stop_sequence"]),
+        (&json!("stop_sequence"), &json!("END"))
+    );
     // An answer without any choice does not look complete.
     let none: Value = serde_json::from_slice(&write(&Answer::default(), "m")).unwrap();
-    assert_eq!((&none["stop_reason"], &none["content"]), (&Value::Null, &json!([])));
+    assert_eq!(
+        (&none["stop_reason"], &none["content"]),
+        (&Value::Null, &json!([]))
+    );
 }
 
 proptest! {

@@ -71,7 +71,10 @@ mod tests {
             assert_eq!(decode(coded).unwrap(), plain.as_bytes());
         }
         assert_eq!(decode("Zg").unwrap(), b"f");
-        assert_eq!((decode("Z"), decode("Zm9v!"), decode("Zm\n9")), (None, None, None));
+        assert_eq!(
+            (decode("Z"), decode("Zm9v!"), decode("Zm\n9")),
+            (None, None, None)
+        );
     }
 
     proptest! {

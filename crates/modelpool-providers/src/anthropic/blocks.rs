@@ -10,18 +10,31 @@ use crate::neutral::{
 use crate::openai_chat::read::BodyError;
 
 /// A string, or a list of blocks. What is found on the way and belongs to the whole request goes to `read`.
-pub(super) fn contents(param: &str, content: &Value, read: &mut Conversation) -> Result<Vec<Content>, BodyError> {
+pub(super) fn contents(
+    param: &str,
+    content: &Value,
+    read: &mut Conversation,
+) -> Result<Vec<Content>, BodyError> {
     match content {
         Value::String(text) => Ok(vec![Content::text(text.as_str())]),
         Value::Array(blocks) => {
             let mut parts = Vec::with_capacity(blocks.len());
             let mut of_next_call = None;
             for (at, value) in blocks.iter().enumerate() {
-                block(&format!("{param}[{at}]"), value, &mut of_next_call, &mut parts, read)?;
+                block(
+                    &format!("{param}[{at}]"),
+                    value,
+                    &mut of_next_call,
+                    &mut parts,
+                    read,
+                )?;
             }
             Ok(parts)
         }
-        _ => Err(wrong(param, format!("`{param}` is not a string or a list of blocks"))),
+        _ => Err(wrong(
+            param,
+            format!("`{param}` is not a string or a list of blocks"),
+        )),
     }
 }
 
@@ -63,7 +76,12 @@ fn block(
         }
         "tool_use" => parts.push(Content::ToolCall(tool_use(param, value, of_next_call.take())?)),
         "tool_result" => parts.push(Content::ToolResult(tool_result(param, value, read)?)),
-        "" => return Err(wrong(&format!("{param}.type"), format!("`{param}.type` is missing or not a string"))),
+        "" => {
+            return Err(wrong(
+                &format!("{param}.type"),
+                format!("`{param}.type` is missing or not a string"),
+            ));
+        }
         // What Anthropic's own tools leave behind, and what is to come.
         _ => read.untranslatable.push(param.to_owned()),
     }
@@ -107,7 +125,10 @@ fn tool_result(param: &str, value: &Value, read: &mut Conversation) -> Result<To
     let media = |part: &Content| matches!(part, Content::Text(_) | Content::Image(_) | Content::Document(_));
     if let Some(at) = content.iter().position(|part| !media(part)) {
         let name = format!("{param}.content[{at}]");
-        return Err(wrong(&name, format!("`{name}` is not a text, an image or a document")));
+        return Err(wrong(
+            &name,
+            format!("`{name}` is not a text, an image or a document"),
+        ));
     }
     Ok(ToolResult {
         call_id: required(param, "tool_use_id", filled(value, "tool_use_id"))?.to_owned(),
@@ -124,7 +145,9 @@ fn document(
     parts: &mut Vec<Content>,
     read: &mut Conversation,
 ) -> Result<(), BodyError> {
-    let citations = value.get("citations").and_then(|citations| citations.get("enabled"));
+    let citations = value
+        .get("citations")
+        .and_then(|citations| citations.get("enabled"));
     if citations.and_then(Value::as_bool) == Some(true) {
         read.untranslatable.push(format!("{param}.citations"));
     }
@@ -160,7 +183,10 @@ fn source(param: &str, value: &Value) -> Result<Source, BodyError> {
         "file" => Ok(Source::FileId(member("file_id")?)),
         _ => {
             let name = format!("{param}.type");
-            Err(wrong(&name, format!("`{name}` is not `base64`, `text`, `url` or `file`")))
+            Err(wrong(
+                &name,
+                format!("`{name}` is not `base64`, `text`, `url` or `file`"),
+            ))
         }
     }
 }

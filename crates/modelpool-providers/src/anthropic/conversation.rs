@@ -14,13 +14,13 @@ const OWN: [&str; 4] = ["container", "mcp_servers", "context_management", "fallb
 
 /// Reads a request.
 pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|error| wrong("", format!("the body is not valid JSON: {error}")))?;
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| wrong("", format!("the body is not valid JSON: {error}")))?;
     let Value::Object(body) = body else {
         return Err(wrong("", "the body is not a JSON object"));
     };
     let mut read = Conversation::default();
-    if let Some(system) = body.get("system") {
+    if let Some(system) = body.get("system").filter(|system| !system.is_null()) {
         read_system(system, &mut read)?;
     }
     let messages = body.get("messages").and_then(Value::as_array);
@@ -49,7 +49,8 @@ fn member(key: &str, value: &Value, read: &mut Conversation) -> Result<(), BodyE
         "max_tokens" => read.max_output_tokens = Some(count(key, value)?),
         "stream" => {
             let stream = value.as_bool();
-            read.stream = stream.ok_or_else(|| wrong(key, format!("`stream` is not true or false: {value}")))?;
+            read.stream =
+                stream.ok_or_else(|| wrong(key, format!("`stream` is not true or false: {value}")))?;
         }
         "temperature" => read.sampling.temperature = Some(number(key, value)?),
         "top_p" => read.sampling.top_p = Some(number(key, value)?),
@@ -98,11 +99,13 @@ fn strings(key: &str, value: &Value) -> Result<Vec<String>, BodyError> {
 
 /// A string, or blocks of text; each is instructions of its own.
 fn read_system(system: &Value, read: &mut Conversation) -> Result<(), BodyError> {
-    let parts = blocks::contents("system", system, read)?;
-    let texts = parts.into_iter().filter(|part| matches!(part, Content::Text(_)));
-    let texts: Vec<Content> = texts.collect();
-    read.messages
-        .extend(texts.into_iter().map(|text| Message::new(Role::System, vec![text])));
+    for (at, part) in blocks::contents("system", system, read)?.into_iter().enumerate() {
+        if !matches!(part, Content::Text(_)) {
+            let name = format!("system[{at}]");
+            return Err(wrong(&name, format!("`{name}` is not a text")));
+        }
+        read.messages.push(Message::new(Role::System, vec![part]));
+    }
     Ok(())
 }
 
@@ -140,7 +143,9 @@ fn read_message(at: usize, message: &Value, read: &mut Conversation) -> Result<(
 }
 
 fn read_tools(tools: &Value, read: &mut Conversation) -> Result<(), BodyError> {
-    let tools = tools.as_array().ok_or_else(|| wrong("tools", "`tools` is not a list"))?;
+    let tools = tools
+        .as_array()
+        .ok_or_else(|| wrong("tools", "`tools` is not a list"))?;
     for (at, tool) in tools.iter().enumerate() {
         let param = format!("tools[{at}]");
         // Other types are run by Anthropic, or known to its models alone: `web_search_20250305`, `bash_20250124`.
@@ -148,8 +153,12 @@ fn read_tools(tools: &Value, read: &mut Conversation) -> Result<(), BodyError> {
             read.untranslatable.push(param);
             continue;
         }
-        let name = filled(tool, "name")
-            .ok_or_else(|| wrong(&format!("{param}.name"), format!("`{param}.name` is missing or not a string")))?;
+        let name = filled(tool, "name").ok_or_else(|| {
+            wrong(
+                &format!("{param}.name"),
+                format!("`{param}.name` is missing or not a string"),
+            )
+        })?;
         let schema = tool.get("input_schema").filter(|schema| !schema.is_null());
         if schema.is_some_and(|schema| !schema.is_object()) {
             let message = format!("`{param}.input_schema` is not a JSON schema");
@@ -177,7 +186,12 @@ fn read_tool_choice(choice: &Value, read: &mut Conversation) -> Result<(), BodyE
         "none" => ToolChoice::None,
         "tool" => {
             let name = filled(choice, "name");
-            let name = name.ok_or_else(|| wrong("tool_choice.name", "`tool_choice.name` is missing or not a string"))?;
+            let name = name.ok_or_else(|| {
+                wrong(
+                    "tool_choice.name",
+                    "`tool_choice.name` is missing or not a string",
+                )
+            })?;
             ToolChoice::Named(name.to_owned())
         }
         _ => {
@@ -257,6 +271,9 @@ fn read_format(param: &str, format: &Value, read: &mut Conversation) -> Result<(
             &format!("{param}.schema"),
             format!("`{param}.schema` is missing or not an object"),
         )),
-        _ => Err(wrong(&format!("{param}.type"), format!("`{param}.type` is not `json_schema`"))),
+        _ => Err(wrong(
+            &format!("{param}.type"),
+            format!("`{param}.type` is not `json_schema`"),
+        )),
     }
 }

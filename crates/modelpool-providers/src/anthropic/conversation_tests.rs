@@ -4,9 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{AnthropicCaller, AnthropicWire};
-use crate::neutral::{
-    Content, Conversation, Effort, Issuer, OutputForm, Reasoning, Role, Signature, Source, ToolChoice,
-};
+use crate::neutral::{Conversation, Effort, OutputForm, Reasoning, ToolChoice};
 use crate::openai_chat::read::BodyError;
 use crate::wire::{Caller, Target, Wire};
 use modelpool_core::Operation;
@@ -16,13 +14,16 @@ fn read(body: &Value) -> Result<Conversation, BodyError> {
 }
 
 /// A body with a message and these members.
-fn with(members: Value) -> Conversation {
+pub(super) fn with(members: Value) -> Conversation {
     read(&body_with(members)).unwrap()
 }
 
 fn body_with(members: Value) -> Value {
-    let mut body = json!({"model": "auto", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]});
-    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let mut body =
+        json!({"model": "auto", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]});
+    body.as_object_mut()
+        .unwrap()
+        .extend(members.as_object().unwrap().clone());
     body
 }
 
@@ -35,88 +36,14 @@ fn param(body: &Value) -> String {
 #[test]
 fn the_least_body() {
     let read = with(json!({}));
-    assert_eq!((read.max_output_tokens, read.messages[0].text().as_str()), (Some(100), "hello"));
-    assert_eq!((read.hints.len(), read.untranslatable.len(), read.stream), (0, 0, false));
-}
-
-#[test]
-fn instructions_stand_first() {
-    for (system, texts) in [
-        (json!("a"), vec!["a"]),
-        (json!([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}]), vec!["a", "b"]),
-        (json!([]), vec![]),
-    ] {
-        let read = with(json!({"system": system}));
-        let system: Vec<String> = read.messages.iter().filter(|own| own.role == Role::System).map(|own| own.text()).collect();
-        assert_eq!(system, texts);
-        assert_eq!(read.messages.last().unwrap().role, Role::User);
-    }
-}
-
-#[test]
-fn a_turn_with_tools() {
-    let read = with(json!({"messages": [
-        {"role": "user", "content": [{"type": "text", "text": "a"}]},
-        {"role": "assistant", "content": [
-            {"type": "thinking", "thinking": "hm", "signature": "EqQB"},
-            {"type": "thinking", "thinking": "unsigned", "signature": ""},
-            {"type": "redacted_thinking", "data": "modelpool:openai:enc"},
-            {"type": "redacted_thinking", "data": "modelpool:gemini:call:s"},
-            {"type": "tool_use", "id": "1", "name": "f", "input": {"x": 1}},
-        ]},
-        {"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": "1", "is_error": true, "content": [
-                {"type": "text", "text": "r"},
-                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
-            ]},
-            {"type": "text", "text": "go on", "cache_control": {"type": "ephemeral"}},
-        ]},
-    ]}));
-    let roles: Vec<Role> = read.messages.iter().map(|own| own.role).collect();
-    assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::User]);
-    let [Content::Reasoning(signed), Content::Reasoning(unsigned), Content::Reasoning(encrypted), Content::ToolCall(call)] =
-        read.messages[1].content.as_slice()
-    else {
-        panic!("{:?}", read.messages[1]);
-    };
-    assert_eq!(signed.signature, Some(Signature::new(Issuer::Anthropic, "EqQB")));
-    assert_eq!((&unsigned.signature, unsigned.text.as_str()), (&None, "unsigned"));
-    assert_eq!(encrypted.encrypted, Some(Signature::new(Issuer::OpenAi, "enc")));
-    assert_eq!(call.signature, Some(Signature::new(Issuer::Gemini, "s")));
-    assert_eq!(call.arguments, r#"{"x":1}"#);
-    let Content::ToolResult(result) = &read.messages[2].content[0] else {
-        panic!("{:?}", read.messages[2]);
-    };
-    assert!(result.is_error && result.content.len() == 2 && result.call_id == "1");
-    assert_eq!(read.hints["cache_control"], json!({"type": "ephemeral"}));
-}
-
-#[test]
-fn media_of_all_kinds() {
-    let data = |media_type: &str, base64: &str| Source::Data {
-        media_type: media_type.to_owned(),
-        base64: base64.to_owned(),
-    };
-    for (kind, source, expected) in [
-        ("image", json!({"type": "base64", "media_type": "image/png", "data": "AA=="}), data("image/png", "AA==")),
-        ("image", json!({"type": "url", "url": "https://x"}), Source::Url("https://x".to_owned())),
-        ("image", json!({"type": "file", "file_id": "f"}), Source::FileId("f".to_owned())),
-        ("document", json!({"type": "base64", "media_type": "application/pdf", "data": "JQ=="}), data("application/pdf", "JQ==")),
-        ("document", json!({"type": "text", "media_type": "text/plain", "data": "# a"}), data("text/plain", "IyBh")),
-        ("document", json!({"type": "url", "url": "https://x"}), Source::Url("https://x".to_owned())),
-    ] {
-        let block = json!({"type": kind, "source": source, "title": "t"});
-        let read = with(json!({"messages": [{"role": "user", "content": [block]}]}));
-        match &read.messages[0].content[0] {
-            Content::Image(media) => assert_eq!(media.source, expected),
-            Content::Document(media) => assert_eq!((&media.source, media.name.as_deref()), (&expected, Some("t"))),
-            other => panic!("{other:?}"),
-        }
-    }
-    let document = json!({"type": "document", "context": "from 1990",
-        "source": {"type": "content", "content": [{"type": "text", "text": "a"}]}});
-    let read = with(json!({"messages": [{"role": "user", "content": [document]}]}));
-    assert_eq!(read.messages[0].text(), "from 1990a");
+    assert_eq!(
+        (read.max_output_tokens, read.messages[0].text().as_str()),
+        (Some(100), "hello")
+    );
+    assert_eq!(
+        (read.hints.len(), read.untranslatable.len(), read.stream),
+        (0, 0, false)
+    );
 }
 
 #[test]
@@ -130,12 +57,37 @@ fn settings() {
         "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": true},
         "metadata": {"user_id": "u"}, "service_tier": "auto", "brand_new": 1, "modelpool": {"tags": []},
     }));
-    assert_eq!((read.sampling.temperature, read.sampling.top_p, read.sampling.top_k), (Some(0.5), Some(0.9), Some(3)));
-    assert_eq!((read.sampling.stop.as_slice(), read.stream), (&["END".to_owned()][..], true));
-    assert_eq!((read.tools[0].name.as_str(), read.tools[1].strict), ("f", Some(true)));
-    assert_eq!((&read.tool_choice, read.parallel_tools), (&Some(ToolChoice::Named("f".to_owned())), Some(false)));
+    assert_eq!(
+        (
+            read.sampling.temperature,
+            read.sampling.top_p,
+            read.sampling.top_k
+        ),
+        (Some(0.5), Some(0.9), Some(3))
+    );
+    assert_eq!(
+        (read.sampling.stop.as_slice(), read.stream),
+        (&["END".to_owned()][..], true)
+    );
+    assert_eq!(
+        (read.tools[0].name.as_str(), read.tools[1].strict),
+        ("f", Some(true))
+    );
+    assert_eq!(
+        (&read.tool_choice, read.parallel_tools),
+        (&Some(ToolChoice::Named("f".to_owned())), Some(false))
+    );
     let hints: Vec<&str> = read.hints.keys().map(String::as_str).collect();
-    assert_eq!(hints, ["cache_control", "tools[1].eager_input_streaming", "metadata", "service_tier", "brand_new"]);
+    assert_eq!(
+        hints,
+        [
+            "cache_control",
+            "tools[1].eager_input_streaming",
+            "metadata",
+            "service_tier",
+            "brand_new"
+        ]
+    );
     assert_eq!(read.untranslatable, Vec::<String>::new());
 }
 
@@ -150,12 +102,30 @@ fn thinking_and_effort() {
     };
     for (members, expected) in [
         (json!({}), None),
-        (json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}), reasoning(None, Some(2000), None)),
-        (json!({"thinking": {"type": "adaptive", "display": "omitted"}}), reasoning(None, None, Some(false))),
-        (json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}), reasoning(Some(Effort::Low), None, None)),
-        (json!({"output_config": {"effort": "max"}}), reasoning(Some(Effort::ExtraHigh), None, None)),
-        (json!({"output_config": {"effort": "high"}, "thinking": {"type": "disabled"}}), reasoning(Some(Effort::None), Some(0), None)),
-        (json!({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}), reasoning(Some(Effort::None), Some(0), None)),
+        (
+            json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}),
+            reasoning(None, Some(2000), None),
+        ),
+        (
+            json!({"thinking": {"type": "adaptive", "display": "omitted"}}),
+            reasoning(None, None, Some(false)),
+        ),
+        (
+            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+            reasoning(Some(Effort::Low), None, None),
+        ),
+        (
+            json!({"output_config": {"effort": "max"}}),
+            reasoning(Some(Effort::ExtraHigh), None, None),
+        ),
+        (
+            json!({"output_config": {"effort": "high"}, "thinking": {"type": "disabled"}}),
+            reasoning(Some(Effort::None), Some(0), None),
+        ),
+        (
+            json!({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}),
+            reasoning(Some(Effort::None), Some(0), None),
+        ),
     ] {
         assert_eq!(with(members.clone()).reasoning, expected, "{members}");
     }
@@ -164,7 +134,10 @@ fn thinking_and_effort() {
 #[test]
 fn forms_of_output() {
     let format = json!({"type": "json_schema", "schema": {"type": "object"}});
-    for members in [json!({"output_config": {"format": format}}), json!({"output_format": format})] {
+    for members in [
+        json!({"output_config": {"format": format}}),
+        json!({"output_format": format}),
+    ] {
         let OutputForm::Schema { schema, .. } = with(members).output else {
             panic!("no schema");
         };
@@ -176,13 +149,21 @@ fn forms_of_output() {
 fn what_no_other_wire_can_say() {
     let of_block = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
     for (members, expected) in [
-        (json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), vec!["tools[0]"]),
+        (
+            json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
+            vec!["tools[0]"],
+        ),
         (json!({"mcp_servers": [{}]}), vec!["mcp_servers"]),
         (json!({"mcp_servers": [], "container": null}), vec![]),
         (json!({"container": "c"}), vec!["container"]),
-        (of_block(json!({"type": "search_result", "source": "x"})), vec!["messages[0].content[0]"]),
         (
-            of_block(json!({"type": "document", "source": {"type": "url", "url": "u"}, "citations": {"enabled": true}})),
+            of_block(json!({"type": "search_result", "source": "x"})),
+            vec!["messages[0].content[0]"],
+        ),
+        (
+            of_block(
+                json!({"type": "document", "source": {"type": "url", "url": "u"}, "citations": {"enabled": true}}),
+            ),
             vec!["messages[0].content[0].citations"],
         ),
     ] {
@@ -206,33 +187,60 @@ fn mistakes_are_named() {
     let of_block = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
     for (members, expected) in [
         (json!({"messages": {}}), "messages"),
-        (json!({"messages": [{"role": "robot", "content": ""}]}), "messages[0].role"),
+        (
+            json!({"messages": [{"role": "robot", "content": ""}]}),
+            "messages[0].role",
+        ),
         (json!({"messages": [{"role": "user"}]}), "messages[0].content"),
         (json!({"messages": [7]}), "messages[0].role"),
         (of_block(json!({"text": "a"})), "messages[0].content[0].type"),
         (of_block(json!({"type": "text"})), "messages[0].content[0].text"),
-        (of_block(json!({"type": "image"})), "messages[0].content[0].source.type"),
-        (of_block(json!({"type": "image", "source": {"type": "url"}})), "messages[0].content[0].source.url"),
-        (of_block(json!({"type": "tool_use", "id": "1", "name": "f", "input": "x"})), "messages[0].content[0].input"),
-        (of_block(json!({"type": "tool_result", "content": "x"})), "messages[0].content[0].tool_use_id"),
         (
-            of_block(json!({"type": "tool_result", "tool_use_id": "1", "content": [{"type": "tool_use", "id": "2", "name": "f"}]})),
+            of_block(json!({"type": "image"})),
+            "messages[0].content[0].source.type",
+        ),
+        (
+            of_block(json!({"type": "image", "source": {"type": "url"}})),
+            "messages[0].content[0].source.url",
+        ),
+        (
+            of_block(json!({"type": "tool_use", "id": "1", "name": "f", "input": "x"})),
+            "messages[0].content[0].input",
+        ),
+        (
+            of_block(json!({"type": "tool_result", "content": "x"})),
+            "messages[0].content[0].tool_use_id",
+        ),
+        (
+            of_block(
+                json!({"type": "tool_result", "tool_use_id": "1", "content": [{"type": "tool_use", "id": "2", "name": "f"}]}),
+            ),
             "messages[0].content[0].content[0]",
         ),
         (json!({"system": 7}), "system"),
+        (json!({"system": [{"type": "thinking"}]}), "system[0]"),
         (json!({"max_tokens": -1}), "max_tokens"),
         (json!({"temperature": "hot"}), "temperature"),
         (json!({"stop_sequences": "END"}), "stop_sequences"),
         (json!({"stream": "yes"}), "stream"),
         (json!({"tools": {}}), "tools"),
         (json!({"tools": [{"input_schema": {}}]}), "tools[0].name"),
-        (json!({"tools": [{"name": "f", "input_schema": 1}]}), "tools[0].input_schema"),
+        (
+            json!({"tools": [{"name": "f", "input_schema": 1}]}),
+            "tools[0].input_schema",
+        ),
         (json!({"tool_choice": "auto"}), "tool_choice.type"),
         (json!({"tool_choice": {"type": "tool"}}), "tool_choice.name"),
         (json!({"thinking": {"type": "enabled"}}), "thinking.budget_tokens"),
         (json!({"thinking": {"type": "deep"}}), "thinking.type"),
-        (json!({"output_format": {"type": "json_schema"}}), "output_format.schema"),
-        (json!({"output_config": {"format": {"type": "xml"}}}), "output_config.format.type"),
+        (
+            json!({"output_format": {"type": "json_schema"}}),
+            "output_format.schema",
+        ),
+        (
+            json!({"output_config": {"format": {"type": "xml"}}}),
+            "output_config.format.type",
+        ),
     ] {
         assert_eq!(param(&body_with(members)), expected);
     }

@@ -125,7 +125,11 @@ impl MessagesDecoder {
             ("text_delta", _) => text(delta, "text", Piece::Text),
             ("thinking_delta", _) => text(delta, "thinking", Piece::Reasoning),
             ("signature_delta", _) => signature(delta, "signature", Piece::Signature),
-            ("citations_delta", _) => delta.get("citation").cloned().map(Piece::Citation).map(Event::piece),
+            ("citations_delta", _) => delta
+                .get("citation")
+                .cloned()
+                .map(Piece::Citation)
+                .map(Event::piece),
             ("input_json_delta", Block::Call(index)) => text(delta, "partial_json", |arguments| {
                 Piece::ToolCall(ToolCallPiece {
                     index,

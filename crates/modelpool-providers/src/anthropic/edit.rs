@@ -81,7 +81,9 @@ impl Frame {
     /// The block of text it belongs to.
     fn block_of_text(&self) -> Option<&Value> {
         let data = self.data.as_ref()?;
-        let begins = data.get("content_block").is_some_and(|block| type_of(block) == "text");
+        let begins = data
+            .get("content_block")
+            .is_some_and(|block| type_of(block) == "text");
         (begins || self.text_delta().is_some()).then(|| data.get("index"))?
     }
 
@@ -110,7 +112,10 @@ fn identity(event: &StreamEvent) -> Option<Identity> {
 }
 
 fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
-    let block = identity.created.as_deref().and_then(|index| index.parse::<u64>().ok());
+    let block = identity
+        .created
+        .as_deref()
+        .and_then(|index| index.parse::<u64>().ok());
     let block = block.unwrap_or_default();
     let mut raw = Vec::new();
     for frame in frames(&event.raw) {
@@ -211,7 +216,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn raw(frames: &[Value]) -> Bytes {
-        let frames: Vec<Bytes> = frames.iter().map(|data| encoder::event(type_of(data), data)).collect();
+        let frames: Vec<Bytes> = frames
+            .iter()
+            .map(|data| encoder::event(type_of(data), data))
+            .collect();
         frames.concat().into()
     }
 
@@ -259,7 +267,10 @@ mod tests {
         assert_eq!((alone.id.as_deref(), alone.created), (Some("\"msg_1\""), None));
         assert_eq!(of(&[text(2, "a")]).unwrap().created.as_deref(), Some("2"));
         assert_eq!(of(&[stop(2)]), None);
-        assert_eq!(identity(&StreamEvent::opaque(Bytes::from_static(b": comment\n\n"))), None);
+        assert_eq!(
+            identity(&StreamEvent::opaque(Bytes::from_static(b": comment\n\n"))),
+            None
+        );
     }
 
     #[test]
@@ -272,8 +283,11 @@ mod tests {
             (vec![stop(0)], vec![ping.clone()]),
             (vec![stop(0), reason(7)], vec![stop(1), reason(7)]),
             (vec![reason(7)], vec![stop(1), reason(7)]),
-            (vec![json!({"type": "message_stop"})], vec![json!({"type": "message_stop"})]),
-            (vec![ping.clone()], vec![ping.clone()]),
+            (
+                vec![json!({"type": "message_stop"})],
+                vec![json!({"type": "message_stop"})],
+            ),
+            (vec![ping.clone()], vec![ping]),
         ] {
             let edited = with_identity(event(&own), &in_block("1"));
             assert_eq!(edited.raw, raw(&expected), "{own:?}");
@@ -287,7 +301,10 @@ mod tests {
     #[test]
     fn other_text_leaves_the_rest_of_an_event() {
         let edited = with_text(event(&[open(0), text(0, "brown"), text(0, " fox")]), "w\"n");
-        assert_eq!((edited.raw.clone(), edited.text().as_ref()), (raw(&[open(0), text(0, "w\"n")]), "w\"n"));
+        assert_eq!(
+            (edited.raw.clone(), edited.text().as_ref()),
+            (raw(&[open(0), text(0, "w\"n")]), "w\"n")
+        );
         assert!(!with_text(event(&[text(0, "brown")]), "").meaningful);
         let mut last = event(&[text(0, "brown"), stop(0), reason(7)]);
         last.finish = Some(FinishReason::Stop);
@@ -310,7 +327,10 @@ mod tests {
         let edited = with_usage(last, &used);
         assert_eq!(edited.usage, Some(used));
         let data = frames(&edited.raw).pop().and_then(|frame| frame.data).unwrap();
-        assert_eq!((&data["usage"], &data["delta"]), (&usage::value(&used), &reason(7)["delta"]));
+        assert_eq!(
+            (&data["usage"], &data["delta"]),
+            (&usage::value(&used), &reason(7)["delta"])
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! What ends without a reason, or was in an order that cannot be told, ends in an error event.
 
+use std::collections::VecDeque;
 use std::mem;
 
 use bytes::Bytes;
@@ -124,11 +125,17 @@ impl MessagesEncoder {
             }
             Piece::EncryptedReasoning(signature) => self.whole_block(&answer::redacted(signature), out),
             Piece::ToolCall(call) => self.call(call, out),
-            Piece::Citation(citation) if self.open == Some(Open::Text) && answer::is_own_citation(citation) => {
+            Piece::Citation(citation)
+                if self.open == Some(Open::Text) && answer::is_own_citation(citation) =>
+            {
                 self.delta(&json!({"type": "citations_delta", "citation": citation}), out);
             }
             // Empty, or without a place here.
-            Piece::Text(_) | Piece::Refusal(_) | Piece::Reasoning(_) | Piece::Citation(_) | Piece::Logprobs(_) => {}
+            Piece::Text(_)
+            | Piece::Refusal(_)
+            | Piece::Reasoning(_)
+            | Piece::Citation(_)
+            | Piece::Logprobs(_) => {}
         }
     }
 
@@ -141,15 +148,30 @@ impl MessagesEncoder {
             // It may still grow: what comes for another call waits.
             Some(Open::Call { arguments, .. }) if !is_whole(arguments) => self.held.push(piece.clone()),
             _ => {
-                self.close(out);
-                self.open_call(piece, out);
+                self.held.push(piece.clone());
+                self.next_calls(out);
             }
+        }
+    }
+
+    /// Goes on to the calls that wait, as far as they are whole; the one after them stays open.
+    fn next_calls(&mut self, out: &mut Vec<Bytes>) {
+        self.stop_open(out);
+        let mut calls = VecDeque::from(whole_calls(mem::take(&mut self.held)));
+        while let Some(call) = calls.pop_front() {
+            self.open_call(&call, out);
+            if calls.is_empty() || !is_whole(&call.arguments) {
+                self.held = calls.into();
+                return;
+            }
+            self.stop_open(out);
         }
     }
 
     fn open_call(&mut self, piece: &ToolCallPiece, out: &mut Vec<Bytes>) {
         if self.calls.contains(&piece.index) {
-            self.astray = true;
+            // Some close a call with a piece that says nothing.
+            self.astray |= !piece.arguments.trim().is_empty();
             return;
         }
         self.calls.push(piece.index);
@@ -169,7 +191,10 @@ impl MessagesEncoder {
 
     fn arguments(&self, arguments: &str, out: &mut Vec<Bytes>) {
         if !arguments.is_empty() {
-            self.delta(&json!({"type": "input_json_delta", "partial_json": arguments}), out);
+            self.delta(
+                &json!({"type": "input_json_delta", "partial_json": arguments}),
+                out,
+            );
         }
     }
 
@@ -179,7 +204,10 @@ impl MessagesEncoder {
             return;
         }
         let message = answer::message(&self.head, &self.model, &self.usage.unwrap_or_default());
-        out.push(event("message_start", &json!({"type": "message_start", "message": message})));
+        out.push(event(
+            "message_start",
+            &json!({"type": "message_start", "message": message}),
+        ));
     }
 
     /// Sees to it that a block of that kind is open.
@@ -213,15 +241,16 @@ impl MessagesEncoder {
 
     /// Ends the open block, and writes the calls that waited for it.
     fn close(&mut self, out: &mut Vec<Bytes>) {
-        if self.open.take().is_none() {
-            return;
-        }
-        self.stop(out);
+        self.stop_open(out);
         for call in whole_calls(mem::take(&mut self.held)) {
             self.open_call(&call, out);
-            if self.open.take().is_some() {
-                self.stop(out);
-            }
+            self.stop_open(out);
+        }
+    }
+
+    fn stop_open(&mut self, out: &mut Vec<Bytes>) {
+        if self.open.take().is_some() {
+            self.stop(out);
         }
     }
 
@@ -245,7 +274,8 @@ impl MessagesEncoder {
             return;
         }
         let stopped_at = stop_sequence.as_deref();
-        let delta = json!({"stop_reason": stop_reason::word(&reason, stopped_at), "stop_sequence": stopped_at});
+        let delta =
+            json!({"stop_reason": stop_reason::word(&reason, stopped_at), "stop_sequence": stopped_at});
         let usage = usage::value(&self.usage.unwrap_or_default());
         out.push(event(
             "message_delta",

@@ -134,8 +134,14 @@ mod tests {
     fn what_a_generation_takes() {
         // Adaptive, sampling, both, continues, strict, the highest effort.
         for (name, expected) in [
-            ("claude-3-5-sonnet-20241022", (false, true, true, true, false, "max")),
-            ("claude-opus-4-1-20250805", (false, true, false, true, false, "max")),
+            (
+                "claude-3-5-sonnet-20241022",
+                (false, true, true, true, false, "max"),
+            ),
+            (
+                "claude-opus-4-1-20250805",
+                (false, true, false, true, false, "max"),
+            ),
             ("claude-sonnet-4-5", (false, true, false, true, true, "max")),
             ("claude-opus-4-6", (true, true, false, false, true, "max")),
             ("claude-opus-4-7", (true, false, false, false, true, "xhigh")),
@@ -164,7 +170,11 @@ mod tests {
             ("glm-5.5", false, true),
         ] {
             let of = Generation::of(name);
-            assert_eq!((of.always_thinks(), of.takes_forced_tools()), (always, forced), "{name}");
+            assert_eq!(
+                (of.always_thinks(), of.takes_forced_tools()),
+                (always, forced),
+                "{name}"
+            );
         }
     }
 }

@@ -109,7 +109,11 @@ fn end_of_prefill(turns: &mut [Turn]) -> bool {
 }
 
 fn only_text(at: usize, message: &Message) -> Result<(), Untranslatable> {
-    match message.content.iter().position(|part| !matches!(part, Content::Text(_))) {
+    match message
+        .content
+        .iter()
+        .position(|part| !matches!(part, Content::Text(_)))
+    {
         None => Ok(()),
         Some(part) => Err(Untranslatable::new(
             format!("messages[{at}].content[{part}]"),
@@ -130,7 +134,8 @@ fn add(
         match part {
             Content::ToolResult(result) => turn.results.push(tool_result(result, &field(), dropped)?),
             Content::ToolCall(call) => {
-                turn.blocks.push(tool_use(call, || format!("messages[{at}].tool_calls[{calls}]"))?);
+                turn.blocks
+                    .push(tool_use(call, || format!("messages[{at}].tool_calls[{calls}]"))?);
                 calls += 1;
             }
             Content::Reasoning(part) => turn.blocks.extend(thinking(part)),
@@ -147,9 +152,17 @@ fn block(part: &Content, field: &str, dropped: &mut Vec<String>) -> Result<Optio
         Content::Refusal(text) => text,
         Content::Image(media) => return image(media, field, dropped).map(Some),
         Content::Document(media) => return document(media, field).map(Some),
-        Content::Audio(_) => return Err(Untranslatable::new(field, "is sound, which Anthropic's wire does not carry")),
+        Content::Audio(_) => {
+            return Err(Untranslatable::new(
+                field,
+                "is sound, which Anthropic's wire does not carry",
+            ));
+        }
         Content::Reasoning(_) | Content::ToolCall(_) | Content::ToolResult(_) => {
-            return Err(Untranslatable::new(field, "stands where Anthropic's wire takes texts and media only"));
+            return Err(Untranslatable::new(
+                field,
+                "stands where Anthropic's wire takes texts and media only",
+            ));
         }
     };
     Ok((!text.trim().is_empty()).then(|| json!({"type": "text", "text": text})))
@@ -166,7 +179,10 @@ fn image(media: &Media, field: &str, dropped: &mut Vec<String>) -> Result<Value,
         Source::Data { media_type, .. } => {
             return Err(Untranslatable::new(
                 field,
-                format!("is `{media_type}`, and Anthropic's wire takes {}", IMAGES.join(", ")),
+                format!(
+                    "is `{media_type}`, and Anthropic's wire takes {}",
+                    IMAGES.join(", ")
+                ),
             ));
         }
         Source::Url(url) => json!({"type": "url", "url": url}),
@@ -209,7 +225,10 @@ fn stored(field: &str) -> Untranslatable {
 
 fn tool_use(call: &ToolCall, field: impl Fn() -> String) -> Result<Value, Untranslatable> {
     let input = call.arguments_value().filter(Value::is_object).ok_or_else(|| {
-        Untranslatable::new(field(), "has arguments that are no JSON object, as Anthropic's wire wants them")
+        Untranslatable::new(
+            field(),
+            "has arguments that are no JSON object, as Anthropic's wire wants them",
+        )
     })?;
     Ok(json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input}))
 }

@@ -35,9 +35,15 @@ mod wire;
 mod write;
 
 #[cfg(test)]
+mod blocks_tests;
+#[cfg(test)]
 mod conversation_tests;
 #[cfg(test)]
-mod stream_tests;
+mod decoder_tests;
+#[cfg(test)]
+mod encoder_tests;
+#[cfg(test)]
+mod settings_tests;
 #[cfg(test)]
 mod write_tests;
 

@@ -38,10 +38,18 @@ mod tests {
             ("end_turn", FinishReason::Stop, "end_turn"),
             ("stop_sequence", FinishReason::Stop, "end_turn"),
             ("max_tokens", FinishReason::Length, "max_tokens"),
-            ("model_context_window_exceeded", FinishReason::Length, "max_tokens"),
+            (
+                "model_context_window_exceeded",
+                FinishReason::Length,
+                "max_tokens",
+            ),
             ("tool_use", FinishReason::ToolCalls, "tool_use"),
             ("refusal", FinishReason::ContentFilter, "refusal"),
-            ("pause_turn", FinishReason::Other("pause_turn".to_owned()), "pause_turn"),
+            (
+                "pause_turn",
+                FinishReason::Other("pause_turn".to_owned()),
+                "pause_turn",
+            ),
         ] {
             assert_eq!(read(word), reason, "{word}");
             assert_eq!(super::word(&reason, None), back, "{word}");

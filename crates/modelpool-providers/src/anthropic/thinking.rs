@@ -35,7 +35,11 @@ pub(super) fn thinking(
     let Some(reasoning) = &conversation.reasoning else {
         return Thinking::default();
     };
-    let name = if reasoning.effort.is_some() { "reasoning_effort" } else { "thinking" };
+    let name = if reasoning.effort.is_some() {
+        "reasoning_effort"
+    } else {
+        "thinking"
+    };
     if reasoning.as_budget_tokens() == Some(0) {
         return off(generation, name, dropped);
     }
@@ -126,13 +130,17 @@ fn within_budget(
 /// Tools were called in the turn that goes on, and no thinking of Anthropic's stands before the calls. With a
 /// budget the wire wants it there; adaptive thinking does not.
 fn in_a_turn_of_others(conversation: &Conversation) -> bool {
-    let turn = conversation.messages.iter().rev();
-    let turn = turn
-        .filter(|message| message.role != Role::System)
-        .take_while(|message| message.role != Role::User);
+    let said = conversation.messages.iter();
+    let said: Vec<&Message> = said.filter(|message| message.role != Role::System).collect();
+    // What a user says beside results of tools begins no turn.
+    let begins = said.iter().enumerate().rposition(|(at, message)| {
+        let before = at.checked_sub(1).and_then(|before| said.get(before));
+        message.role == Role::User && before.is_none_or(|before| before.role != Role::Tool)
+    });
+    let turn = said.iter().skip(begins.unwrap_or_default());
     let contents: Vec<&Content> = turn
         .filter(|message| message.role == Role::Assistant)
-        .flat_map(|message: &Message| &message.content)
+        .flat_map(|message| &message.content)
         .collect();
     let calls = contents.iter().any(|part| matches!(part, Content::ToolCall(_)));
     calls && !contents.iter().any(|part| is_own_thinking(part))

@@ -70,8 +70,14 @@ mod tests {
         counts.take(Some(&json!({"output_tokens": 7, "input_tokens": null})));
         counts.take(None);
         let usage = counts.usage().unwrap();
-        assert_eq!((usage.input_tokens, usage.cached_input_tokens, usage.output_tokens), (1110, 100, 7));
+        assert_eq!(
+            (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens),
+            (1110, 100, 7)
+        );
         let written = value(&usage);
-        assert_eq!((&written["input_tokens"], &written["cache_read_input_tokens"]), (&json!(1010), &json!(100)));
+        assert_eq!(
+            (&written["input_tokens"], &written["cache_read_input_tokens"]),
+            (&json!(1010), &json!(100))
+        );
     }
 }

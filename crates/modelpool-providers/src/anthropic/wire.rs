@@ -22,7 +22,11 @@ impl Wire for AnthropicWire {
     fn base_url(&self, given: &Uri) -> String {
         let given = given.to_string();
         let given = given.trim_end_matches('/');
-        given.strip_suffix("/v1").unwrap_or(given).trim_end_matches('/').to_owned()
+        given
+            .strip_suffix("/v1")
+            .unwrap_or(given)
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
@@ -67,7 +71,10 @@ mod tests {
             ("https://api.anthropic.com/", "https://api.anthropic.com"),
             ("https://api.anthropic.com/v1", "https://api.anthropic.com"),
             ("https://api.anthropic.com/v1/", "https://api.anthropic.com"),
-            ("http://127.0.0.1:8080/anthropic", "http://127.0.0.1:8080/anthropic"),
+            (
+                "http://127.0.0.1:8080/anthropic",
+                "http://127.0.0.1:8080/anthropic",
+            ),
             ("http://host/anthropic/v1", "http://host/anthropic"),
         ] {
             assert_eq!(AnthropicWire.base_url(&given.parse().unwrap()), base, "{given}");
@@ -86,8 +93,14 @@ mod tests {
     #[test]
     fn the_key_has_its_own_header() {
         let headers = AnthropicWire.headers(Some("sk-1"));
-        let shown: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(shown, [("x-api-key", "sk-1"), ("anthropic-version", "2023-06-01")]);
+        let shown: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [("x-api-key", "sk-1"), ("anthropic-version", "2023-06-01")]
+        );
         assert_eq!(AnthropicWire.headers(None).len(), 1);
     }
 }

@@ -33,7 +33,13 @@ pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<
     }
     body.insert("messages".to_owned(), Value::Array(written.turns));
     write_tools(&mut body, conversation, generation, &mut dropped);
-    write_sampling(&mut body, &conversation.sampling, generation, thinking.on, &mut dropped)?;
+    write_sampling(
+        &mut body,
+        &conversation.sampling,
+        generation,
+        thinking.on,
+        &mut dropped,
+    )?;
     let output = output_config(&conversation.output, thinking.effort, &mut dropped);
     body.extend(output.map(|output| ("output_config".to_owned(), output)));
     body.extend(thinking.member.map(|member| ("thinking".to_owned(), member)));
@@ -50,13 +56,22 @@ pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<
 /// What carries meaning and has no place here.
 fn refuse(conversation: &Conversation, generation: Generation) -> Result<(), Untranslatable> {
     if let Some(field) = conversation.untranslatable.first() {
-        return Err(Untranslatable::new(field, "has no counterpart in Anthropic's wire"));
+        return Err(Untranslatable::new(
+            field,
+            "has no counterpart in Anthropic's wire",
+        ));
     }
     if conversation.choices.is_some_and(|choices| choices > 1) {
-        return Err(Untranslatable::new("n", "is not known to Anthropic's wire, which gives one answer"));
+        return Err(Untranslatable::new(
+            "n",
+            "is not known to Anthropic's wire, which gives one answer",
+        ));
     }
     if conversation.logprobs.is_some() {
-        return Err(Untranslatable::new("logprobs", "is not known to Anthropic's wire"));
+        return Err(Untranslatable::new(
+            "logprobs",
+            "is not known to Anthropic's wire",
+        ));
     }
     if conversation.output == OutputForm::Json {
         return Err(Untranslatable::new(
@@ -69,7 +84,10 @@ fn refuse(conversation: &Conversation, generation: Generation) -> Result<(), Unt
         Some(ToolChoice::Required | ToolChoice::Named(_))
     );
     if forced && !generation.takes_forced_tools() {
-        return Err(Untranslatable::new("tool_choice", "forces a tool call, which this Claude refuses"));
+        return Err(Untranslatable::new(
+            "tool_choice",
+            "forces a tool call, which this Claude refuses",
+        ));
     }
     Ok(())
 }
@@ -91,7 +109,10 @@ fn write_tools(
 }
 
 fn tool_value(at: usize, tool: &Tool, generation: Generation, dropped: &mut Vec<String>) -> Value {
-    let mut schema = tool.parameters.clone().unwrap_or_else(|| json!({"properties": {}}));
+    let mut schema = tool
+        .parameters
+        .clone()
+        .unwrap_or_else(|| json!({"properties": {}}));
     // The wire wants the type said; schemas of other dialects may leave it out.
     if let Some(schema) = schema.as_object_mut() {
         schema.entry("type").or_insert_with(|| "object".into());
@@ -165,7 +186,12 @@ fn write_sampling(
         ("presence_penalty", sampling.presence_penalty.is_some()),
         ("seed", sampling.seed.is_some()),
     ];
-    dropped.extend(lacking.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
+    dropped.extend(
+        lacking
+            .iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| (*name).to_owned()),
+    );
     if sampling.stop.iter().any(|stop| stop.trim().is_empty()) {
         return Err(Untranslatable::new(
             "stop",
@@ -189,7 +215,10 @@ fn output_config(output: &OutputForm, effort: Option<&str>, dropped: &mut Vec<St
         schema, description, ..
     } = output
     {
-        config.insert("format".to_owned(), json!({"type": "json_schema", "schema": schema}));
+        config.insert(
+            "format".to_owned(),
+            json!({"type": "json_schema", "schema": schema}),
+        );
         if description.is_some() {
             dropped.push("response_format.json_schema.description".to_owned());
         }
@@ -202,7 +231,9 @@ fn write_hints(body: &mut Map<String, Value>, hints: &Map<String, Value>, droppe
     for (name, value) in hints {
         let written = match name.as_str() {
             "user" | "safety_identifier" if value.is_string() => {
-                let place = body.entry("metadata").or_insert_with(|| json!({"user_id": value}));
+                let place = body
+                    .entry("metadata")
+                    .or_insert_with(|| json!({"user_id": value}));
                 place.get("user_id") == Some(value)
             }
             "metadata" if is_user_alone(value) => {
@@ -224,7 +255,5 @@ fn write_hints(body: &mut Map<String, Value>, hints: &Map<String, Value>, droppe
 /// Anthropic's metadata hold the user and nothing else; OpenAI's may hold anything.
 fn is_user_alone(metadata: &Value) -> bool {
     let members = metadata.as_object();
-    members.is_some_and(|members| {
-        members.len() == 1 && members.get("user_id").is_some_and(Value::is_string)
-    })
+    members.is_some_and(|members| members.len() == 1 && members.get("user_id").is_some_and(Value::is_string))
 }

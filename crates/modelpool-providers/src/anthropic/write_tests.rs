@@ -4,16 +4,19 @@ use serde_json::{Value, json};
 
 use super::AnthropicWire;
 use crate::neutral::{
-    Content, Conversation, Effort, Issuer, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Signature,
-    Source, Tool, ToolCall, ToolChoice, ToolResult, Untranslatable,
+    Content, Conversation, Issuer, Media, Message, OutputForm, ReasoningPart, Role, Signature, Source, Tool,
+    ToolCall, ToolChoice, ToolResult, Untranslatable,
 };
 use crate::wire::{Target, Wire};
 use modelpool_core::Operation;
 
-const OLD: &str = "claude-sonnet-4-5";
-const NEW: &str = "claude-opus-4-7";
+pub(super) const OLD: &str = "claude-sonnet-4-5";
+pub(super) const NEW: &str = "claude-opus-4-7";
 
-fn written_for(model: &str, conversation: &Conversation) -> Result<(Value, Vec<String>), Untranslatable> {
+pub(super) fn written_for(
+    model: &str,
+    conversation: &Conversation,
+) -> Result<(Value, Vec<String>), Untranslatable> {
     let target = Target {
         operation: Operation::Chat,
         model,
@@ -23,7 +26,7 @@ fn written_for(model: &str, conversation: &Conversation) -> Result<(Value, Vec<S
     Ok((serde_json::from_slice(&written.body).unwrap(), written.dropped))
 }
 
-fn written(conversation: &Conversation) -> (Value, Vec<String>) {
+pub(super) fn written(conversation: &Conversation) -> (Value, Vec<String>) {
     written_for(OLD, conversation).unwrap()
 }
 
@@ -31,11 +34,11 @@ fn refused(conversation: &Conversation) -> String {
     written_for(OLD, conversation).unwrap_err().field
 }
 
-fn user(text: &str) -> Message {
+pub(super) fn user(text: &str) -> Message {
     Message::new(Role::User, vec![Content::text(text)])
 }
 
-fn assistant(content: Vec<Content>) -> Message {
+pub(super) fn assistant(content: Vec<Content>) -> Message {
     Message::new(Role::Assistant, content)
 }
 
@@ -46,11 +49,11 @@ fn of(messages: Vec<Message>) -> Conversation {
     }
 }
 
-fn hello() -> Conversation {
+pub(super) fn hello() -> Conversation {
     of(vec![user("hello")])
 }
 
-fn call(id: &str, arguments: &str) -> Content {
+pub(super) fn call(id: &str, arguments: &str) -> Content {
     Content::ToolCall(ToolCall {
         id: id.to_owned(),
         name: "f".to_owned(),
@@ -59,7 +62,7 @@ fn call(id: &str, arguments: &str) -> Content {
     })
 }
 
-fn result(id: &str, content: Vec<Content>, is_error: bool) -> Content {
+pub(super) fn result(id: &str, content: Vec<Content>, is_error: bool) -> Content {
     Content::ToolResult(ToolResult {
         call_id: id.to_owned(),
         name: None,
@@ -90,7 +93,12 @@ fn messages_become_turns() {
         user("a"),
         user("b"),
         Message::new(Role::System, vec![Content::text("be kind")]),
-        assistant(vec![Content::text(""), Content::text("c"), call("1", ""), call("2", "{\"x\": 1}")]),
+        assistant(vec![
+            Content::text(""),
+            Content::text("c"),
+            call("1", ""),
+            call("2", "{\"x\": 1}"),
+        ]),
         Message::new(Role::Tool, vec![result("1", vec![Content::text("r")], false)]),
         Message::new(Role::Tool, vec![result("2", vec![], true)]),
         user("d"),
@@ -122,11 +130,21 @@ fn results_stand_before_what_a_user_says() {
         user("a"),
         assistant(vec![call("1", "{}")]),
         user("meanwhile"),
-        Message::new(Role::Tool, vec![result("1", vec![Content::Image(media("image/png", "AA=="))], false)]),
+        Message::new(
+            Role::Tool,
+            vec![result(
+                "1",
+                vec![Content::Image(media("image/png", "AA=="))],
+                false,
+            )],
+        ),
     ]);
     let (body, _) = written(&conversation);
     let content = &body["messages"][2]["content"];
-    assert_eq!((&content[0]["type"], &content[1]["text"]), (&json!("tool_result"), &json!("meanwhile")));
+    assert_eq!(
+        (&content[0]["type"], &content[1]["text"]),
+        (&json!("tool_result"), &json!("meanwhile"))
+    );
     assert_eq!(content[0]["content"][0]["source"]["media_type"], "image/png");
 }
 
@@ -140,7 +158,10 @@ fn media_of_all_kinds() {
             Content::Image(media("image/webp", "AA==")),
             json!({"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "AA=="}}),
         ),
-        (Content::Image(url()), json!({"type": "image", "source": {"type": "url", "url": "https://x/y"}})),
+        (
+            Content::Image(url()),
+            json!({"type": "image", "source": {"type": "url", "url": "https://x/y"}}),
+        ),
         (
             Content::Document(named),
             json!({"type": "document", "title": "a.pdf",
@@ -150,7 +171,10 @@ fn media_of_all_kinds() {
             Content::Document(media("text/markdown", "IyBh")),
             json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "# a"}}),
         ),
-        (Content::Document(url()), json!({"type": "document", "source": {"type": "url", "url": "https://x/y"}})),
+        (
+            Content::Document(url()),
+            json!({"type": "document", "source": {"type": "url", "url": "https://x/y"}}),
+        ),
     ] {
         let (body, _) = written(&of(vec![Message::new(Role::User, vec![part])]));
         assert_eq!(body["messages"][0]["content"], json!([expected]));
@@ -161,15 +185,30 @@ fn media_of_all_kinds() {
 fn what_is_refused() {
     let file = || Media::of(Source::FileId("file-1".to_owned()));
     for (part, field) in [
-        (Content::Audio(media("audio/wav", "AA==")), "messages[0].content[1]"),
-        (Content::Image(media("image/tiff", "AA==")), "messages[0].content[1]"),
+        (
+            Content::Audio(media("audio/wav", "AA==")),
+            "messages[0].content[1]",
+        ),
+        (
+            Content::Image(media("image/tiff", "AA==")),
+            "messages[0].content[1]",
+        ),
         (Content::Image(file()), "messages[0].content[1]"),
         (Content::Document(file()), "messages[0].content[1]"),
-        (Content::Document(media("application/zip", "AA==")), "messages[0].content[1]"),
-        (Content::Document(media("text/plain", "/w==")), "messages[0].content[1]"),
+        (
+            Content::Document(media("application/zip", "AA==")),
+            "messages[0].content[1]",
+        ),
+        (
+            Content::Document(media("text/plain", "/w==")),
+            "messages[0].content[1]",
+        ),
         (call("1", "{\"cut"), "messages[0].tool_calls[0]"),
         (call("1", "[1]"), "messages[0].tool_calls[0]"),
-        (result("1", vec![Content::Audio(file())], false), "messages[0].content[1].content[0]"),
+        (
+            result("1", vec![Content::Audio(file())], false),
+            "messages[0].content[1].content[0]",
+        ),
     ] {
         let message = Message::new(Role::User, vec![Content::text("see"), part]);
         assert_eq!(refused(&of(vec![message])), field);
@@ -184,8 +223,12 @@ fn what_is_refused() {
     with("n", |own| own.choices = Some(2));
     with("logprobs", |own| own.logprobs = Some(0));
     with("response_format", |own| own.output = OutputForm::Json);
-    with("stop", |own| own.sampling.stop = vec!["END".to_owned(), "\n".to_owned()]);
-    with("messages", |own| own.messages = vec![Message::new(Role::System, vec![Content::text("s")])]);
+    with("stop", |own| {
+        own.sampling.stop = vec!["END".to_owned(), "\n".to_owned()];
+    });
+    with("messages", |own| {
+        own.messages = vec![Message::new(Role::System, vec![Content::text("s")])];
+    });
     with("messages[0].content[0]", |own| {
         own.messages[0] = Message::new(Role::System, vec![Content::Image(media("image/png", "AA=="))]);
     });
@@ -209,7 +252,10 @@ fn reasoning_goes_back_to_its_issuer_alone() {
     let own = |value| Some(Signature::new(Issuer::Anthropic, value));
     let parts = vec![
         part(None, None),
-        part(Some(Signature::new(Issuer::Gemini, "g")), Some(Signature::new(Issuer::OpenAi, "o"))),
+        part(
+            Some(Signature::new(Issuer::Gemini, "g")),
+            Some(Signature::new(Issuer::OpenAi, "o")),
+        ),
         part(own("EqQB"), None),
         part(None, own("Zz")),
         call("1", "{}"),
@@ -234,12 +280,21 @@ fn reasoning_goes_back_to_its_issuer_alone() {
 fn the_last_message_of_the_assistant_is_a_prefill() {
     let conversation = of(vec![user("a"), assistant(vec![Content::text("so far \n")])]);
     let (body, _) = written(&conversation);
-    assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "so far"}));
+    assert_eq!(
+        body["messages"][1],
+        json!({"role": "assistant", "content": "so far"})
+    );
     let refusal = written_for(NEW, &conversation).unwrap_err();
     assert_eq!(refusal.field, "messages[1]");
     // One that says nothing is none.
     let blank = of(vec![user("a"), assistant(vec![Content::text(" ")])]);
-    assert_eq!(written_for(NEW, &blank).unwrap().0["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        written_for(NEW, &blank).unwrap().0["messages"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -251,7 +306,10 @@ fn tools_and_their_choice() {
         strict,
     };
     let mut conversation = hello();
-    conversation.tools = vec![tool(None, None), tool(Some(json!({"properties": {"a": {}}})), Some(true))];
+    conversation.tools = vec![
+        tool(None, None),
+        tool(Some(json!({"properties": {"a": {}}})), Some(true)),
+    ];
     let (body, _) = written(&conversation);
     assert_eq!(
         body["tools"],
@@ -261,7 +319,10 @@ fn tools_and_their_choice() {
                 "strict": true},
         ])
     );
-    assert_eq!(written_for("claude-3-haiku-20240307", &conversation).unwrap().1, ["tools[1].strict"]);
+    assert_eq!(
+        written_for("claude-3-haiku-20240307", &conversation).unwrap().1,
+        ["tools[1].strict"]
+    );
     let auto = |disabled: bool| json!({"type": "auto", "disable_parallel_tool_use": disabled});
     for (choice, parallel, expected) in [
         (None, None, Value::Null),
@@ -274,7 +335,11 @@ fn tools_and_their_choice() {
             Some(false),
             json!({"type": "any", "disable_parallel_tool_use": true}),
         ),
-        (Some(ToolChoice::Named("f".to_owned())), None, json!({"type": "tool", "name": "f"})),
+        (
+            Some(ToolChoice::Named("f".to_owned())),
+            None,
+            json!({"type": "tool", "name": "f"}),
+        ),
     ] {
         conversation.tool_choice = choice;
         conversation.parallel_tools = parallel;
@@ -283,121 +348,6 @@ fn tools_and_their_choice() {
     conversation.tools.clear();
     conversation.tool_choice = Some(ToolChoice::Auto);
     assert_eq!(written(&conversation).0["tool_choice"], Value::Null);
-}
-
-#[test]
-fn sampling_as_far_as_it_goes() {
-    for (model, temperature, top_p, expected, dropped) in [
-        (OLD, Some(0.5), None, json!([0.5, null]), vec![]),
-        (OLD, Some(1.5), None, json!([1.0, null]), vec!["temperature"]),
-        (OLD, Some(0.5), Some(0.9), json!([0.5, null]), vec!["top_p"]),
-        (OLD, Some(0.5), Some(1.0), json!([0.5, null]), vec![]),
-        (OLD, None, Some(0.9), json!([null, 0.9]), vec![]),
-        ("claude-3-5-haiku", Some(0.5), Some(0.9), json!([0.5, 0.9]), vec![]),
-        (NEW, Some(0.5), Some(0.9), json!([null, null]), vec!["temperature", "top_p"]),
-        (NEW, Some(1.0), Some(1.0), json!([null, null]), vec![]),
-    ] {
-        let mut conversation = hello();
-        conversation.sampling.temperature = temperature;
-        conversation.sampling.top_p = top_p;
-        let (body, named) = written_for(model, &conversation).unwrap();
-        assert_eq!(json!([body["temperature"], body["top_p"]]), expected, "{model} {temperature:?} {top_p:?}");
-        assert_eq!(named, dropped);
-    }
-    let mut conversation = hello();
-    conversation.sampling.top_k = Some(5);
-    conversation.sampling.stop = vec!["END".to_owned()];
-    conversation.sampling.seed = Some(1);
-    conversation.sampling.presence_penalty = Some(0.0);
-    conversation.sampling.frequency_penalty = Some(1.0);
-    conversation.stream = true;
-    let (body, dropped) = written(&conversation);
-    assert_eq!((&body["top_k"], &body["stop_sequences"]), (&json!(5), &json!(["END"])));
-    assert_eq!((&body["stream"], dropped), (&json!(true), ["frequency_penalty", "presence_penalty", "seed"].map(str::to_owned).to_vec()));
-}
-
-#[test]
-fn thinking_by_generation() {
-    let budget = |tokens: u64| json!({"type": "enabled", "budget_tokens": tokens});
-    let adaptive = || json!({"type": "adaptive"});
-    let off = || json!({"type": "disabled"});
-    let effort = |effort| (Some(effort), None);
-    for (model, (effort, tokens), max, thinking, word, max_tokens, dropped) in [
-        (OLD, effort(Effort::Medium), None, budget(4096), None, 8192, vec![]),
-        (OLD, effort(Effort::High), Some(3000), budget(2999), None, 3000, vec![]),
-        (OLD, effort(Effort::Low), Some(1024), Value::Null, None, 1024, vec!["reasoning_effort"]),
-        (OLD, (None, Some(100)), None, budget(1024), None, 5120, vec!["thinking.budget_tokens"]),
-        (OLD, (None, Some(2000)), Some(9000), budget(2000), None, 9000, vec![]),
-        (OLD, (None, None), None, budget(4096), None, 8192, vec![]),
-        (OLD, effort(Effort::None), None, Value::Null, None, 4096, vec![]),
-        ("glm-4.6", (None, Some(0)), None, off(), None, 4096, vec![]),
-        ("claude-3-5-haiku", effort(Effort::Low), None, Value::Null, None, 4096, vec!["reasoning_effort"]),
-        (NEW, effort(Effort::ExtraHigh), Some(10), adaptive(), Some("xhigh"), 10, vec![]),
-        (NEW, (None, Some(5000)), None, adaptive(), Some("medium"), 4096, vec![]),
-        (NEW, (None, None), None, adaptive(), None, 4096, vec![]),
-        (NEW, effort(Effort::None), None, off(), None, 4096, vec![]),
-        ("claude-opus-5-5", effort(Effort::None), None, Value::Null, Some("low"), 4096, vec!["reasoning_effort"]),
-        ("claude-fable-5", effort(Effort::None), None, Value::Null, Some("low"), 4096, vec!["reasoning_effort"]),
-    ] {
-        let mut conversation = hello();
-        conversation.max_output_tokens = max;
-        conversation.reasoning = Some(Reasoning {
-            effort,
-            budget_tokens: tokens,
-            visible: None,
-        });
-        let (body, named) = written_for(model, &conversation).unwrap();
-        let case = format!("{model} {effort:?} {tokens:?}");
-        assert_eq!(body["thinking"], thinking, "{case}");
-        assert_eq!(body["output_config"]["effort"], json!(word), "{case}");
-        assert_eq!((&body["max_tokens"], named), (&json!(max_tokens), dropped.iter().map(|own| (*own).to_owned()).collect()), "{case}");
-    }
-}
-
-#[test]
-fn what_stands_against_thinking() {
-    let mut thinking = hello();
-    thinking.reasoning = Some(Reasoning {
-        effort: Some(Effort::Medium),
-        budget_tokens: None,
-        visible: Some(false),
-    });
-    assert_eq!(written_for(NEW, &thinking).unwrap().0["thinking"]["display"], "omitted");
-    assert_eq!(written(&thinking).1, ["thinking.display"]);
-
-    let mut sampled = thinking.clone();
-    sampled.sampling.temperature = Some(0.2);
-    sampled.sampling.top_k = Some(3);
-    let (body, dropped) = written(&sampled);
-    assert_eq!((&body["temperature"], &body["top_k"]), (&Value::Null, &Value::Null));
-    assert_eq!(dropped, ["thinking.display", "temperature", "top_k"]);
-
-    let mut forced = thinking.clone();
-    forced.tool_choice = Some(ToolChoice::Required);
-    assert_eq!(written(&forced).1, ["reasoning_effort"]);
-    let (body, dropped) = written_for(NEW, &forced).unwrap();
-    assert_eq!((&body["thinking"]["type"], &body["output_config"]["effort"]), (&json!("disabled"), &json!("medium")));
-    assert_eq!(dropped, ["thinking"]);
-    assert_eq!(written_for("claude-opus-5-5", &forced).unwrap_err().field, "tool_choice");
-    if let Some(reasoning) = &mut forced.reasoning {
-        reasoning.effort = Some(Effort::ExtraHigh);
-    }
-    let (body, _) = written_for(NEW, &forced).unwrap();
-    assert_eq!(body["output_config"]["effort"], "high");
-
-    let mut prefilled = thinking.clone();
-    prefilled.messages.push(assistant(vec![Content::text("so")]));
-    assert_eq!(written(&prefilled).0["thinking"], Value::Null);
-
-    // A turn that another model began, without thinking that Anthropic signed.
-    let mut begun = thinking.clone();
-    begun.messages.push(assistant(vec![call("1", "{}")]));
-    begun.messages.push(Message::new(Role::Tool, vec![result("1", vec![], false)]));
-    assert_eq!(written(&begun).0["thinking"], Value::Null);
-    assert_eq!(written_for(NEW, &begun).unwrap().0["thinking"]["type"], "adaptive");
-    begun.messages.push(assistant(vec![Content::text("done")]));
-    begun.messages.push(user("and now?"));
-    assert_eq!(written(&begun).0["thinking"]["type"], "enabled");
 }
 
 #[test]
@@ -420,7 +370,13 @@ fn schemas_and_hints() {
     }
     conversation.messages[0].name = Some("Ann".to_owned());
     let (body, dropped) = written(&conversation);
-    assert_eq!(body["output_config"], json!({"format": {"type": "json_schema", "schema": schema}}));
+    assert_eq!(
+        body["output_config"],
+        json!({"format": {"type": "json_schema", "schema": schema}})
+    );
     assert_eq!(body["metadata"], json!({"user_id": "u1"}));
-    assert_eq!(dropped, ["messages[0].name", "service_tier", "logit_bias", "metadata"]);
+    assert_eq!(
+        dropped,
+        ["messages[0].name", "service_tier", "logit_bias", "metadata"]
+    );
 }
