@@ -20,7 +20,7 @@ fn encode(events: &[Event], end: bool) -> Vec<(String, Value)> {
     written.iter().map(|raw| named(raw)).collect()
 }
 
-fn named(raw: &[u8]) -> (String, Value) {
+pub(super) fn named(raw: &[u8]) -> (String, Value) {
     let text = std::str::from_utf8(raw).unwrap();
     let lines: Vec<&str> = text.split('\n').collect();
     let [name, data, "", ""] = lines.as_slice() else {
@@ -33,7 +33,7 @@ fn named(raw: &[u8]) -> (String, Value) {
 }
 
 /// What stands out of events: their names, with the block's index and kind.
-fn shape(written: &[(String, Value)]) -> Vec<String> {
+pub(super) fn shape(written: &[(String, Value)]) -> Vec<String> {
     let short = written.iter().map(|(name, data)| match name.as_str() {
         "content_block_start" => format!(
             "+{} {}",
@@ -48,7 +48,7 @@ fn shape(written: &[(String, Value)]) -> Vec<String> {
 }
 
 /// Blocks are numbered in order, one is open at a time, and all stands where it may.
-fn assert_valid(written: &[(String, Value)]) {
+pub(super) fn assert_valid(written: &[(String, Value)]) {
     let (mut open, mut blocks, mut delta_seen) = (None, 0_u64, false);
     for (at, (name, data)) in written.iter().enumerate() {
         match name.as_str() {

@@ -37,6 +37,8 @@ mod write;
 #[cfg(test)]
 mod blocks_tests;
 #[cfg(test)]
+mod continued_tests;
+#[cfg(test)]
 mod conversation_tests;
 #[cfg(test)]
 mod decoder_tests;
