@@ -1,0 +1,83 @@
+//! Usage. The wire counts input that was read from a cache, and input that was written to one, beside
+//! `input_tokens`; here they are part of it: <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>.
+
+use modelpool_core::Usage;
+use serde_json::{Value, json};
+
+/// Counts of the wire. In a stream each event says some of them anew: they are totals, not additions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    input: u64,
+    cache_read: u64,
+    cache_written: u64,
+    output: u64,
+    /// Something was said.
+    any: bool,
+}
+
+impl Counts {
+    /// Takes over what an object says; what it leaves out stays.
+    pub(super) fn take(&mut self, usage: Option<&Value>) {
+        let Some(usage) = usage else { return };
+        let places = [
+            ("input_tokens", &mut self.input),
+            ("cache_read_input_tokens", &mut self.cache_read),
+            ("cache_creation_input_tokens", &mut self.cache_written),
+            ("output_tokens", &mut self.output),
+        ];
+        for (key, place) in places {
+            if let Some(count) = usage.get(key).and_then(Value::as_u64) {
+                *place = count;
+                self.any = true;
+            }
+        }
+    }
+
+    /// `None` where nothing was said.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let cached = self.cache_read.saturating_add(self.cache_written);
+        self.any.then(|| Usage {
+            input_tokens: self.input.saturating_add(cached),
+            cached_input_tokens: self.cache_read,
+            output_tokens: self.output,
+            ..Usage::default()
+        })
+    }
+}
+
+/// The wire's object, which every answer has.
+pub(super) fn value(usage: &Usage) -> Value {
+    json!({
+        "input_tokens": usage.input_tokens.saturating_sub(usage.cached_input_tokens),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cached_tokens_are_part_of_the_input() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.usage(), None);
+        counts.take(Some(&json!({
+            "input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000, "output_tokens": 1,
+        })));
+        // A later event says only what has changed.
+        counts.take(Some(&json!({"output_tokens": 7, "input_tokens": null})));
+        counts.take(None);
+        let usage = counts.usage().unwrap();
+        assert_eq!(
+            (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens),
+            (1110, 100, 7)
+        );
+        let written = value(&usage);
+        assert_eq!(
+            (&written["input_tokens"], &written["cache_read_input_tokens"]),
+            (&json!(1010), &json!(100))
+        );
+    }
+}
