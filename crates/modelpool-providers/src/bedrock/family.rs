@@ -62,12 +62,30 @@ mod tests {
     fn names() {
         for (model, expected) in [
             ("anthropic.claude-v2:1", Family::Claude(Claude::Plain)),
-            ("anthropic.claude-3-haiku-20240307-v1:0", Family::Claude(Claude::Plain)),
-            ("us.anthropic.claude-3-5-sonnet-20241022-v2:0", Family::Claude(Claude::Plain)),
-            ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", Family::Claude(Claude::Budget)),
-            ("eu.anthropic.claude-sonnet-4-20250514-v1:0", Family::Claude(Claude::Budget)),
-            ("global.anthropic.claude-haiku-4-5-20251001-v1:0", Family::Claude(Claude::Budget)),
-            ("us.anthropic.claude-opus-4-6-v1", Family::Claude(Claude::Adaptive)),
+            (
+                "anthropic.claude-3-haiku-20240307-v1:0",
+                Family::Claude(Claude::Plain),
+            ),
+            (
+                "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+                Family::Claude(Claude::Plain),
+            ),
+            (
+                "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+                Family::Claude(Claude::Budget),
+            ),
+            (
+                "eu.anthropic.claude-sonnet-4-20250514-v1:0",
+                Family::Claude(Claude::Budget),
+            ),
+            (
+                "global.anthropic.claude-haiku-4-5-20251001-v1:0",
+                Family::Claude(Claude::Budget),
+            ),
+            (
+                "us.anthropic.claude-opus-4-6-v1",
+                Family::Claude(Claude::Adaptive),
+            ),
             ("anthropic.claude-opus-4-7", Family::Claude(Claude::Fixed)),
             ("anthropic.claude-opus-5", Family::Claude(Claude::Fixed)),
             (
@@ -75,7 +93,10 @@ mod tests {
                 Family::Nova,
             ),
             ("meta.llama3-3-70b-instruct-v1:0", Family::Other),
-            ("arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12", Family::Other),
+            (
+                "arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12",
+                Family::Other,
+            ),
         ] {
             assert_eq!(Family::of(model), expected, "{model}");
         }

@@ -70,7 +70,9 @@ fn check(what: &str, bytes: &[u8], told: u32) -> Result<(), String> {
     if found == told {
         Ok(())
     } else {
-        Err(format!("{what} has the checksum {found:08x}, not {told:08x} as it says"))
+        Err(format!(
+            "{what} has the checksum {found:08x}, not {told:08x} as it says"
+        ))
     }
 }
 
@@ -200,7 +202,10 @@ mod tests {
         let whole = raw_message(&headers, b"p");
         let message = Message::parse(&whole).unwrap();
         assert_eq!((message.headers.len(), message.payload), (10, &b"p"[..]));
-        assert_eq!((message.text("h"), message.text("a"), message.text("z")), (Some("xy"), None, None));
+        assert_eq!(
+            (message.text("h"), message.text("a"), message.text("z")),
+            (Some("xy"), None, None)
+        );
     }
 
     #[test]
@@ -213,16 +218,31 @@ mod tests {
         };
         for (frame, expected) in [
             (Vec::new(), "a message of 0 bytes, which is less than its frame"),
-            (vec![0, 0, 0, 0], "a message of 4 bytes, which is less than its frame"),
+            (
+                vec![0, 0, 0, 0],
+                "a message of 4 bytes, which is less than its frame",
+            ),
             (with(3, 1), "the prelude has the checksum"),
             (with(8, 1), "the prelude has the checksum"),
             (with(14, 1), "a message has the checksum"),
             (with(good.len() - 1, 1), "a message has the checksum"),
-            (good[..good.len() - 1].to_vec(), "a message of 32 bytes says it has 33"),
+            (
+                good[..good.len() - 1].to_vec(),
+                "a message of 32 bytes says it has 33",
+            ),
             (raw_message(b"\x01a", b""), "a header ends in its middle"),
-            (raw_message(b"\x01a\x07\0\x09x", b""), "a header ends in its middle"),
-            (raw_message(b"\x01a\x0a", b""), "the header a has the unknown type 10"),
-            (raw_message(b"\x01a\x07\0\x01\xff", b""), "the header a is not UTF-8"),
+            (
+                raw_message(b"\x01a\x07\0\x09x", b""),
+                "a header ends in its middle",
+            ),
+            (
+                raw_message(b"\x01a\x0a", b""),
+                "the header a has the unknown type 10",
+            ),
+            (
+                raw_message(b"\x01a\x07\0\x01\xff", b""),
+                "the header a is not UTF-8",
+            ),
             (raw_message(b"\x01\xff\x00", b""), "a header's name is not UTF-8"),
         ] {
             let error = Message::parse(&frame).unwrap_err();
@@ -255,7 +275,7 @@ mod tests {
         fn no_flipped_bit_goes_unseen(at in any::<prop::sample::Index>(), bit in 0..8) {
             let mut bytes = message(&[(":event-type", "metadata"), (":message-type", "event")], "{\"usage\":{}}");
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             prop_assert!(Message::parse(&bytes).is_err());
         }
     }

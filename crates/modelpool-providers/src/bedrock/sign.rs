@@ -73,7 +73,10 @@ pub(super) fn sign(
     let signed = signed_headers(request.headers());
     let canonical = canonical_request(request, &signed);
     let scope_text = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
-    let to_sign = format!("{ALGORITHM}\n{time}\n{scope_text}\n{}", hex(&Sha256::digest(&canonical)));
+    let to_sign = format!(
+        "{ALGORITHM}\n{time}\n{scope_text}\n{}",
+        hex(&Sha256::digest(&canonical))
+    );
     let signature = hex(&hmac(&signing_key(credentials, day, scope)?, to_sign.as_bytes())?);
     let shown = format!(
         "{ALGORITHM} Credential={}/{scope_text}, SignedHeaders={}, Signature={signature}",
@@ -101,7 +104,9 @@ fn prepare(request: &mut Request<Bytes>, credentials: &Credentials, time: &str) 
     let date = HeaderValue::from_str(time).map_err(|error| format!("the time {time}: {error}"))?;
     request.headers_mut().insert(DATE, date);
     match &credentials.session_token {
-        Some(token) => request.headers_mut().insert(TOKEN, secret_value(token.expose_secret())?),
+        Some(token) => request
+            .headers_mut()
+            .insert(TOKEN, secret_value(token.expose_secret())?),
         None => request.headers_mut().remove(TOKEN),
     };
     Ok(())
@@ -170,7 +175,10 @@ fn canonical_path(path: &str) -> String {
             segment => segments.push(segment),
         }
     }
-    let mut canonical: String = segments.iter().map(|segment| format!("/{}", encoded(segment))).collect();
+    let mut canonical: String = segments
+        .iter()
+        .map(|segment| format!("/{}", encoded(segment)))
+        .collect();
     if canonical.is_empty() || path.ends_with('/') {
         canonical.push('/');
     }
@@ -185,7 +193,10 @@ fn canonical_query(query: &str) -> String {
     });
     let mut pairs: Vec<(String, String)> = pairs.collect();
     pairs.sort_unstable();
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 
@@ -209,7 +220,9 @@ fn encoded_bytes(bytes: &[u8]) -> String {
     let mut encoded = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(*byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(*byte))
+            }
             // Writing to a string does not fail.
             _ => drop(write!(encoded, "%{byte:02X}")),
         }
@@ -236,7 +249,9 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -253,7 +268,8 @@ fn signing_key(credentials: &Credentials, day: &str, scope: Scope<'_>) -> Result
 
 fn hmac(key: &[u8], message: &[u8]) -> Result<Vec<u8>, String> {
     // Keys of any length are taken: the error is the trait's.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|error| format!("signing with HMAC: {error}"))?;
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key).map_err(|error| format!("signing with HMAC: {error}"))?;
     mac.update(message);
     Ok(mac.finalize().into_bytes().to_vec())
 }

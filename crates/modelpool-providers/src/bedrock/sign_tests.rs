@@ -15,13 +15,21 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Re
     *request.uri_mut() = format!("https://example.amazonaws.com{path}").parse().unwrap();
     for (name, value) in headers {
         let name: HeaderName = name.parse().unwrap();
-        request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+        request
+            .headers_mut()
+            .append(name, HeaderValue::from_str(value).unwrap());
     }
     request
 }
 
 fn signed(mut request: Request<Bytes>, token: Option<&str>) -> String {
-    sign(&mut request, SUITE, &Credentials::new("AKIDEXAMPLE", SECRET, token), AT).unwrap();
+    sign(
+        &mut request,
+        SUITE,
+        &Credentials::new("AKIDEXAMPLE", SECRET, token),
+        AT,
+    )
+    .unwrap();
     request.headers()[AUTHORIZATION].to_str().unwrap().to_owned()
 }
 
@@ -40,15 +48,50 @@ type Case = (
 /// before they were signed (`get-utf8`, `get-space`) are those of the services that encode once; they are not here.
 const CASES: &[Case] = &[
     // get-vanilla
-    ("GET", "/", &[], "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+    (
+        "GET",
+        "/",
+        &[],
+        "",
+        "host;x-amz-date",
+        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+    ),
     // get-relative
-    ("GET", "/example/..", &[], "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+    (
+        "GET",
+        "/example/..",
+        &[],
+        "",
+        "host;x-amz-date",
+        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+    ),
     // get-slash
-    ("GET", "//", &[], "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+    (
+        "GET",
+        "//",
+        &[],
+        "",
+        "host;x-amz-date",
+        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+    ),
     // get-slashes
-    ("GET", "//example//", &[], "", "host;x-amz-date", "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84"),
+    (
+        "GET",
+        "//example//",
+        &[],
+        "",
+        "host;x-amz-date",
+        "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
+    ),
     // get-slash-pointless-dot
-    ("GET", "/./example", &[], "", "host;x-amz-date", "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5"),
+    (
+        "GET",
+        "/./example",
+        &[],
+        "",
+        "host;x-amz-date",
+        "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5",
+    ),
     // get-unreserved
     (
         "GET",
@@ -59,7 +102,14 @@ const CASES: &[Case] = &[
         "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
     ),
     // get-vanilla-empty-query-key
-    ("GET", "/?Param1=value1", &[], "", "host;x-amz-date", "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb"),
+    (
+        "GET",
+        "/?Param1=value1",
+        &[],
+        "",
+        "host;x-amz-date",
+        "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
+    ),
     // get-vanilla-query-order-key-case
     (
         "GET",
@@ -70,12 +120,23 @@ const CASES: &[Case] = &[
         "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
     ),
     // get-vanilla-utf8-query
-    ("GET", "/?%E1%88%B4=bar", &[], "", "host;x-amz-date", "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"),
+    (
+        "GET",
+        "/?%E1%88%B4=bar",
+        &[],
+        "",
+        "host;x-amz-date",
+        "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
+    ),
     // get-header-key-duplicate
     (
         "GET",
         "/",
-        &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
+        &[
+            ("My-Header1", "value2"),
+            ("My-Header1", "value2"),
+            ("My-Header1", "value1"),
+        ],
         "",
         "host;my-header1;x-amz-date",
         "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
@@ -90,7 +151,14 @@ const CASES: &[Case] = &[
         "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
     ),
     // post-vanilla
-    ("POST", "/", &[], "", "host;x-amz-date", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+    (
+        "POST",
+        "/",
+        &[],
+        "",
+        "host;x-amz-date",
+        "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+    ),
     // post-header-key-sort
     (
         "POST",
@@ -110,7 +178,14 @@ const CASES: &[Case] = &[
         "cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d",
     ),
     // post-vanilla-query
-    ("POST", "/?Param1=value1", &[], "", "host;x-amz-date", "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11"),
+    (
+        "POST",
+        "/?Param1=value1",
+        &[],
+        "",
+        "host;x-amz-date",
+        "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
+    ),
     // post-x-www-form-urlencoded
     (
         "POST",
@@ -152,7 +227,12 @@ fn a_session_s_token_is_sent_and_signed() {
 /// The signature was computed by hand of another program, from the canonical request.
 #[test]
 fn what_is_encoded_in_a_path_is_encoded_again() {
-    let mut request = request("POST", "/", &[("content-type", "application/json")], r#"{"messages":[]}"#);
+    let mut request = request(
+        "POST",
+        "/",
+        &[("content-type", "application/json")],
+        r#"{"messages":[]}"#,
+    );
     *request.uri_mut() =
         "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse"
             .parse()
@@ -161,7 +241,13 @@ fn what_is_encoded_in_a_path_is_encoded_again() {
         service: "bedrock",
         ..SUITE
     };
-    sign(&mut request, scope, &Credentials::new("AKIDEXAMPLE", SECRET, None), AT).unwrap();
+    sign(
+        &mut request,
+        scope,
+        &Credentials::new("AKIDEXAMPLE", SECRET, None),
+        AT,
+    )
+    .unwrap();
     let shown = request.headers()[AUTHORIZATION].to_str().unwrap();
     assert!(
         shown.ends_with("Signature=dba7f2f77cc33808be655f27b8ebf1d1b1d77751fc96dad0bd71e020cb07c442"),
@@ -172,7 +258,11 @@ fn what_is_encoded_in_a_path_is_encoded_again() {
 #[test]
 fn what_carriers_change_is_not_signed_and_signing_again_changes_nothing() {
     let plain = signed(request("POST", "/", &[], ""), None);
-    let travelled = [("user-agent", "x/1"), ("content-length", "0"), ("authorization", "Bearer k")];
+    let travelled = [
+        ("user-agent", "x/1"),
+        ("content-length", "0"),
+        ("authorization", "Bearer k"),
+    ];
     assert_eq!(signed(request("POST", "/", &travelled, ""), None), plain);
 
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, None);
@@ -193,7 +283,11 @@ fn hosts_are_written_as_clients_write_them() {
         ("/x", None),
     ] {
         let found = host(&uri.parse().unwrap());
-        assert_eq!(found.as_ref().map(|host| host.to_str().unwrap()), expected, "{uri}");
+        assert_eq!(
+            found.as_ref().map(|host| host.to_str().unwrap()),
+            expected,
+            "{uri}"
+        );
     }
 }
 
