@@ -57,11 +57,7 @@ impl Frames {
             Some(length) if length > MAX_EVENT_BYTES => Err(EventTooLarge),
             // A length of nothing would be cut for ever; four bytes are what was read of it.
             Some(length) if length.max(4) <= self.held.len() || self.framing == Framing::Lines => {
-                let length = if self.framing == Framing::Aws {
-                    length.max(4)
-                } else {
-                    length
-                };
+                let length = if self.framing == Framing::Aws { length.max(4) } else { length };
                 Ok(Some(self.held.split_to(length).freeze()))
             }
             _ if self.held.len() > MAX_EVENT_BYTES => Err(EventTooLarge),

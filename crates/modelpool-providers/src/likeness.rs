@@ -77,12 +77,7 @@ mod tests {
             br#"data: {"id":1,"text":"one"},"#,
             b"",
         ] {
-            assert_eq!(
-                remembered().text_of(event),
-                None,
-                "{}",
-                String::from_utf8_lossy(event)
-            );
+            assert_eq!(remembered().text_of(event), None, "{}", String::from_utf8_lossy(event));
         }
         assert_eq!(Likeness::default().text_of(b"data: x"), None);
     }

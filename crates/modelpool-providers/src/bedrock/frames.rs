@@ -228,7 +228,7 @@ mod tests {
             (with(good.len() - 1, 1), "a message has the checksum"),
             (
                 good[..good.len() - 1].to_vec(),
-                "a message of 32 bytes says it has 33",
+                "a message of 33 bytes says it has 34",
             ),
             (raw_message(b"\x01a", b""), "a header ends in its middle"),
             (

@@ -245,3 +245,7 @@ pub(super) fn bad_name(field: &str, name: &str) -> Untranslatable {
     let reason = format!("names a tool `{name}`: Amazon Bedrock takes 1 to 64 letters, digits, `_` and `-`");
     Untranslatable::new(field, reason)
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

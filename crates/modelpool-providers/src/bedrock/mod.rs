@@ -25,6 +25,8 @@ mod family;
 mod frames;
 mod media;
 mod messages;
+#[cfg(test)]
+mod samples;
 mod sign;
 mod wire;
 mod write;

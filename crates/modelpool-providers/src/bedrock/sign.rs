@@ -4,8 +4,6 @@
 //! sent, and again before it is sent again. The time is passed in. Signing of bodies in chunks and of addresses
 //! (query parameters instead of headers) is not here.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::{AUTHORIZATION, HOST};
@@ -221,10 +219,9 @@ fn encoded_bytes(bytes: &[u8]) -> String {
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(*byte))
+                encoded.push(char::from(*byte));
             }
-            // Writing to a string does not fail.
-            _ => drop(write!(encoded, "%{byte:02X}")),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
     encoded

@@ -224,7 +224,7 @@ fn a_session_s_token_is_sent_and_signed() {
     );
 }
 
-/// The signature was computed by hand of another program, from the canonical request.
+/// The signature is what botocore, of AWS itself, makes of this request.
 #[test]
 fn what_is_encoded_in_a_path_is_encoded_again() {
     let mut request = request(

@@ -1,172 +1,11 @@
-use proptest::prelude::*;
-
+use super::super::samples::{
+    CLAUDE_3, CLAUDE_4_5, CLAUDE_4_6, CLAUDE_4_7, LLAMA, NOVA, asks, body, call, data, hello, refused,
+    result, said, weather, with_tool, written,
+};
 use super::*;
 use crate::neutral::{
-    Content, Issuer, Media, Message, Reasoning, ReasoningPart, Role, Sampling, Signature, Source, ToolCall,
-    ToolResult,
+    Content, Issuer, Media, Message, Reasoning, ReasoningPart, Role, Sampling, Signature, Source,
 };
-
-const LLAMA: &str = "meta.llama3-3-70b-instruct-v1:0";
-const NOVA: &str = "us.amazon.nova-pro-v1:0";
-const CLAUDE_3: &str = "anthropic.claude-3-haiku-20240307-v1:0";
-const CLAUDE_4_5: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
-const CLAUDE_4_6: &str = "us.anthropic.claude-opus-4-6-v1";
-const CLAUDE_4_7: &str = "anthropic.claude-opus-4-7";
-
-fn said(role: Role, text: &str) -> Message {
-    Message::new(role, vec![Content::text(text)])
-}
-
-fn asks(messages: Vec<Message>) -> Conversation {
-    Conversation {
-        messages,
-        ..Conversation::default()
-    }
-}
-
-fn hello() -> Conversation {
-    asks(vec![said(Role::User, "hello")])
-}
-
-fn written(conversation: &Conversation, model: &str) -> (Value, Vec<String>) {
-    let written = write(conversation, model).unwrap();
-    (serde_json::from_slice(&written.body).unwrap(), written.dropped)
-}
-
-fn body(conversation: &Conversation, model: &str) -> Value {
-    written(conversation, model).0
-}
-
-fn refused(conversation: &Conversation) -> (String, String) {
-    let refused = write(conversation, CLAUDE_3).unwrap_err();
-    (refused.field, refused.reason)
-}
-
-fn call(id: &str, name: &str, arguments: &str) -> Content {
-    Content::ToolCall(ToolCall {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        arguments: arguments.to_owned(),
-        signature: None,
-    })
-}
-
-fn result(id: &str, content: Vec<Content>, is_error: bool) -> Content {
-    Content::ToolResult(ToolResult {
-        call_id: id.to_owned(),
-        name: None,
-        content,
-        is_error,
-    })
-}
-
-fn weather() -> Tool {
-    Tool {
-        name: "weather".to_owned(),
-        ..Tool::default()
-    }
-}
-
-fn with_tool(messages: Vec<Message>) -> Conversation {
-    Conversation {
-        tools: vec![weather()],
-        ..asks(messages)
-    }
-}
-
-fn data(media_type: &str) -> Media {
-    Media::of(Source::Data {
-        media_type: media_type.to_owned(),
-        base64: "QQ==".to_owned(),
-    })
-}
-
-#[test]
-fn turns_alternate_and_instructions_stand_apart() {
-    let conversation = asks(vec![
-        said(Role::System, "be brief"),
-        said(Role::User, "a"),
-        said(Role::User, "b"),
-        said(Role::Assistant, ""),
-        said(Role::System, "and kind"),
-        said(Role::User, " "),
-        said(Role::Assistant, "c"),
-        Message::new(Role::Assistant, vec![Content::Refusal("no".to_owned())]),
-        said(Role::User, "d"),
-    ]);
-    assert_eq!(
-        body(&conversation, LLAMA),
-        json!({
-            "messages": [
-                {"role": "user", "content": [{"text": "a"}, {"text": "b"}]},
-                {"role": "assistant", "content": [{"text": "c"}, {"text": "no"}]},
-                {"role": "user", "content": [{"text": "d"}]},
-            ],
-            "system": [{"text": "be brief"}, {"text": "and kind"}],
-        })
-    );
-}
-
-#[test]
-fn the_last_message_of_the_assistant_is_a_prefill() {
-    let conversation = asks(vec![said(Role::User, "a"), said(Role::Assistant, "b ")]);
-    assert_eq!(
-        body(&conversation, CLAUDE_3)["messages"][1],
-        json!({"role": "assistant", "content": [{"text": "b "}]})
-    );
-}
-
-#[test]
-fn calls_and_results_of_tools() {
-    let conversation = with_tool(vec![
-        said(Role::User, "weather?"),
-        Message::new(
-            Role::Assistant,
-            vec![
-                Content::text("let me look"),
-                call("c1", "weather", r#"{"city":"Köln"}"#),
-                call("functions.weather:1", "weather", ""),
-            ],
-        ),
-        Message::new(
-            Role::User,
-            vec![
-                Content::text("hurry"),
-                result("c1", vec![Content::text("rain")], false),
-            ],
-        ),
-        Message::new(
-            Role::Tool,
-            vec![result(
-                "functions.weather:1",
-                vec![Content::Image(data("image/png"))],
-                true,
-            )],
-        ),
-    ]);
-    let id = crate::neutral::made_up_id("call_", b"functions.weather:1", 0);
-    let body = body(&conversation, CLAUDE_3);
-    assert_eq!(
-        body["messages"][1]["content"],
-        json!([
-            {"text": "let me look"},
-            {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "Köln"}}},
-            {"toolUse": {"toolUseId": id, "name": "weather", "input": {}}},
-        ])
-    );
-    assert_eq!(
-        body["messages"][2]["content"],
-        json!([
-            {"toolResult": {"toolUseId": "c1", "content": [{"text": "rain"}]}},
-            {"toolResult": {
-                "toolUseId": id,
-                "content": [{"image": {"format": "png", "source": {"bytes": "QQ=="}}}],
-                "status": "error",
-            }},
-            {"text": "hurry"},
-        ])
-    );
-}
 
 #[test]
 fn tools_and_their_choice() {
@@ -205,31 +44,6 @@ fn tools_and_their_choice() {
         conversation.tool_choice = choice;
         assert_eq!(body(&conversation, LLAMA)["toolConfig"], expected);
     }
-}
-
-#[test]
-fn media_and_what_goes_with_them() {
-    let mut picture = data("image/png");
-    picture.detail = Some("high".to_owned());
-    let mut paper = data("application/pdf");
-    paper.name = Some("Report: 1.pdf".to_owned());
-    let content = vec![
-        Content::text("look"),
-        Content::Image(picture),
-        Content::Document(paper),
-        Content::Audio(data("audio/wav")),
-    ];
-    let (body, dropped) = written(&asks(vec![Message::new(Role::User, content)]), NOVA);
-    assert_eq!(
-        body["messages"][0]["content"],
-        json!([
-            {"text": "look"},
-            {"image": {"format": "png", "source": {"bytes": "QQ=="}}},
-            {"document": {"format": "pdf", "name": "Report- 1", "source": {"bytes": "QQ=="}}},
-            {"audio": {"format": "wav", "source": {"bytes": "QQ=="}}},
-        ])
-    );
-    assert_eq!(dropped, ["messages[0].content[1].detail"]);
 }
 
 #[test]
@@ -406,41 +220,6 @@ fn thinking_gives_way_to_what_it_does_not_go_with() {
 }
 
 #[test]
-fn reasoning_goes_back_to_claude_with_a_signature_of_claude_s() {
-    let part = |signature: Option<Issuer>, encrypted: Option<Issuer>| {
-        Content::Reasoning(ReasoningPart {
-            text: "hm".to_owned(),
-            signature: signature.map(|issuer| Signature::new(issuer, "s")),
-            encrypted: encrypted.map(|issuer| Signature::new(issuer, "e")),
-        })
-    };
-    let signed =
-        json!([{"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, {"text": "b"}]);
-    let encrypted = json!([{"reasoningContent": {"redactedContent": "e"}}, {"text": "b"}]);
-    let nothing = json!([{"text": "b"}]);
-    for (model, part, expected) in [
-        (CLAUDE_4_5, part(Some(Issuer::Bedrock), None), &signed),
-        (CLAUDE_4_5, part(Some(Issuer::Anthropic), None), &signed),
-        (CLAUDE_4_5, part(None, Some(Issuer::Bedrock)), &encrypted),
-        (CLAUDE_4_5, part(None, Some(Issuer::Anthropic)), &nothing),
-        (CLAUDE_4_5, part(Some(Issuer::Gemini), None), &nothing),
-        (CLAUDE_4_5, part(None, None), &nothing),
-        (LLAMA, part(Some(Issuer::Bedrock), None), &nothing),
-    ] {
-        let conversation = asks(vec![
-            said(Role::User, "a"),
-            Message::new(Role::Assistant, vec![part.clone(), Content::text("b")]),
-            said(Role::User, "c"),
-        ]);
-        assert_eq!(
-            &body(&conversation, model)["messages"][1]["content"],
-            expected,
-            "{model} {part:?}"
-        );
-    }
-}
-
-#[test]
 fn a_schema_is_a_text() {
     let mut conversation = hello();
     conversation.output = OutputForm::Schema {
@@ -593,27 +372,5 @@ fn what_bedrock_cannot_say_is_refused_by_name() {
         let (found, said) = refused(&conversation);
         assert_eq!(found, field, "{said}");
         assert!(said.starts_with(reason), "{field}: {said}");
-    }
-}
-
-proptest! {
-    /// Whoever speaks in whatever order, turns alternate, the user's first, and no block is empty.
-    #[test]
-    fn turns_always_alternate(
-        said in prop::collection::vec(
-            (prop::sample::select(vec![Role::System, Role::User, Role::Assistant]), "[a ]{0,3}"),
-            0..12,
-        ),
-    ) {
-        let conversation = asks(said.iter().map(|(role, text)| super::tests::said(*role, text)).collect());
-        if let Ok(written) = write(&conversation, CLAUDE_3) {
-            let body: Value = serde_json::from_slice(&written.body).unwrap();
-            for (at, turn) in body["messages"].as_array().unwrap().iter().enumerate() {
-                prop_assert_eq!(&turn["role"], if at % 2 == 0 { "user" } else { "assistant" });
-                for block in turn["content"].as_array().unwrap() {
-                    prop_assert!(!block["text"].as_str().unwrap().trim().is_empty());
-                }
-            }
-        }
     }
 }

@@ -20,8 +20,8 @@ mod signature;
 
 pub(crate) use answer::{Answer, Choice, Head};
 pub(crate) use conversation::{
-    Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling,
-    Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
+    Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling, Source,
+    Text, Tool, ToolCall, ToolChoice, ToolResult,
 };
 pub(crate) use event::{Event, Events, Piece, ToolCallPiece};
 pub(crate) use signature::{Issuer, Signature};
