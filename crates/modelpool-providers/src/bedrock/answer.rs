@@ -145,17 +145,23 @@ pub(super) fn stop_sequence(said: &Value) -> Option<String> {
     text.as_str().map(str::to_owned)
 }
 
-/// Tokens read from the cache or written to it are not among Bedrock's `inputTokens`:
-/// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. `None` for an object without counts.
+/// Tokens read from the cache or written to it are not among Bedrock's `inputTokens`, but in its total:
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. A total without them says that they
+/// are among the input already. `None` for an object without counts.
 pub(super) fn usage(said: &Value) -> Option<Usage> {
     let count = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let (input, output) = (count("inputTokens"), count("outputTokens"));
     let cached = count("cacheReadInputTokens");
+    let beside = cached.saturating_add(count("cacheWriteInputTokens"));
+    let is_within = beside <= input && count("totalTokens") == input.saturating_add(output);
     let usage = Usage {
-        input_tokens: count("inputTokens")
-            .saturating_add(cached)
-            .saturating_add(count("cacheWriteInputTokens")),
+        input_tokens: if is_within {
+            input
+        } else {
+            input.saturating_add(beside)
+        },
         cached_input_tokens: cached,
-        output_tokens: count("outputTokens"),
+        output_tokens: output,
         reasoning_tokens: 0,
         estimated: false,
     };

@@ -128,6 +128,29 @@ fn an_answer_that_does_not_say_how_it_ended_is_not_known_to_be_whole() {
 }
 
 #[test]
+fn cached_tokens_are_part_of_the_input() {
+    for (input, total, read, written, expected) in [
+        (13, 1443, 1425, 0, (1438, 1425)),
+        (13, 1443, 0, 1425, (1438, 0)),
+        (13, 0, 1425, 0, (1438, 1425)),
+        (100, 105, 40, 10, (100, 40)),
+        (13, 18, 0, 0, (13, 0)),
+        (u64::MAX, 0, u64::MAX, 1, (u64::MAX, u64::MAX)),
+    ] {
+        let said = json!({"inputTokens": input, "outputTokens": 5, "totalTokens": total,
+            "cacheReadInputTokens": read, "cacheWriteInputTokens": written});
+        let usage = usage(&said).unwrap();
+        assert_eq!(
+            (usage.input_tokens, usage.cached_input_tokens),
+            expected,
+            "{said}"
+        );
+    }
+    assert_eq!(usage(&json!({"inputTokens": 0})), None);
+    assert_eq!(usage(&json!("x")), None);
+}
+
+#[test]
 fn what_is_no_answer() {
     let protocol = |body: &str| match read(&Bytes::copy_from_slice(body.as_bytes())) {
         Err(Broken::Protocol(message)) => message,

@@ -184,7 +184,7 @@ impl Writer {
         Some(json!({"reasoningContent": {"reasoningText": {"text": part.text, "signature": value}}}))
     }
 
-    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultBlock.html>.
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultBlock.html> (read 2026-11-27).
     fn result(&mut self, result: &ToolResult, field: &str) -> Result<Value, Untranslatable> {
         let mut content = Vec::with_capacity(result.content.len());
         for (part, said) in result.content.iter().enumerate() {
@@ -202,8 +202,11 @@ impl Writer {
         }
         let mut block = json!({"toolUseId": call_id(&result.call_id), "content": content});
         if result.is_error {
-            // Only some models know the member at all, so a success is not said.
-            block["status"] = "error".into();
+            match self.family {
+                Family::Claude(_) | Family::Nova => block["status"] = "error".into(),
+                // Others refuse the member; that it failed is left to the text to say.
+                Family::Other => self.messages.dropped.push(format!("{field}.is_error")),
+            }
         }
         Ok(json!({ "toolResult": block }))
     }

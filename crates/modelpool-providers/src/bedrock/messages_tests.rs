@@ -94,6 +94,29 @@ fn calls_and_results_of_tools() {
 }
 
 #[test]
+fn a_tool_s_failure_is_said_where_the_model_knows_how() {
+    let conversation = with_tool(vec![
+        said(Role::User, "a"),
+        Message::new(Role::Assistant, vec![call("c", "weather", "")]),
+        Message::new(
+            Role::Tool,
+            vec![result("c", vec![Content::text("no such city")], true)],
+        ),
+    ]);
+    for (model, status, left_out) in [
+        (NOVA, json!("error"), vec![]),
+        (LLAMA, Value::Null, vec!["messages[2].content[0].is_error"]),
+    ] {
+        let (body, dropped) = written(&conversation, model);
+        let block = &body["messages"][2]["content"][0]["toolResult"];
+        assert_eq!(
+            (&block["status"], dropped),
+            (&status, left_out.into_iter().map(String::from).collect())
+        );
+    }
+}
+
+#[test]
 fn media_and_what_goes_with_them() {
     let mut picture = data("image/png");
     picture.detail = Some("high".to_owned());

@@ -11,7 +11,8 @@
 //!   address or in a vendor's store, a turn of at most one tool call, a conversation that begins with the
 //!   assistant, a document without a text beside it, tools of the past where none are declared now.
 //! - Left out, by name: `seed`, the penalties, `top_k` and reasoning where the model has no place for them, sampling
-//!   that Claude refuses while it thinks, the closeness a picture is looked at with, authors' names, all hints.
+//!   that Claude refuses while it thinks, the closeness a picture is looked at with, authors' names, a tool's
+//!   failure where the model has no word for it, all hints.
 //! - Reasoning without a signature of Claude's is not sent back.
 //!
 //! References:
