@@ -9,6 +9,7 @@
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
 mod anthropic;
+mod bedrock;
 mod cohere;
 mod continued;
 mod dialect;

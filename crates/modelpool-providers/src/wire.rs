@@ -7,8 +7,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderName, Uri};
-use modelpool_core::Operation;
+use http::{HeaderName, Request, Uri};
+use modelpool_core::{Operation, UnixMillis};
 use serde_json::Value;
 
 use crate::framing::Framing;
@@ -35,6 +35,11 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
 
     /// Headers that show the key, and others that every request carries.
     fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)>;
+
+    /// Signs a request that is ready to be sent, on wires where a key signs instead of being shown. `at` is now.
+    fn sign(&self, _request: &mut Request<Bytes>, _at: UnixMillis) -> Result<(), String> {
+        Ok(())
+    }
 
     /// The body of a request, a prefill included where the last message is the assistant's.
     fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable>;
