@@ -606,6 +606,7 @@ impl ModelPoolBuilder {
                 context: ProviderContext {
                     transport: self.transport.unwrap_or_else(|| Arc::new(HttpTransport::new())),
                     environment: self.environment,
+                    clock: Arc::clone(&self.clock),
                 },
                 clock: self.clock,
                 sinks: sinks.into(),

@@ -45,7 +45,9 @@ pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, endpoint
         let mut calling: Calling = gateway.pool.call(call);
         match tokio::time::timeout(speech.keepalive, &mut calling).await {
             Ok(outcome) => outcome,
-            Err(_) => return still_calling(StreamBody::calling(calling, Arc::clone(&id), speech), &id, speech),
+            Err(_) => {
+                return still_calling(StreamBody::calling(calling, Arc::clone(&id), speech), &id, speech);
+            }
         }
     } else {
         gateway.pool.call(call).await

@@ -107,7 +107,11 @@ mod tests {
         }));
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
-        assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(
+            Pin::new(&mut future)
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
         kept.lock().unwrap().take().unwrap().wake();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }

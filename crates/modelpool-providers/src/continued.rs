@@ -53,6 +53,9 @@ mod tests {
         let asked = continued(Way::AskToGoOn);
         assert_eq!((asked.messages.len(), asked.messages[2].role), (3, Role::User));
         let restarted = continued(Way::Restart);
-        assert_eq!((restarted.messages.len(), restarted.max_output_tokens), (1, Some(100)));
+        assert_eq!(
+            (restarted.messages.len(), restarted.max_output_tokens),
+            (1, Some(100))
+        );
     }
 }

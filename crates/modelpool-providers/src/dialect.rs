@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
-use crate::wire::{Caller, Decoder};
-use crate::openai_chat;
+use crate::wire::{Caller, Wire};
+use crate::{anthropic, openai_chat, openai_responses};
 
 /// What is said in the address of a request, in dialects that say it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,10 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
     let members: Members<'_> = serde_json::from_str(text)
         .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
     if let Some(key) = members.twice {
-        return Err(BodyError::new(Some(key), format!("`{key}` stands twice in the body")));
+        return Err(BodyError::new(
+            Some(key),
+            format!("`{key}` stands twice in the body"),
+        ));
     }
     let mut conversation = conversation_of(dialect, &bytes)?;
     if let Some(stream) = address.stream {
@@ -46,8 +49,13 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
         (None, None) => return Err(BodyError::new(Some("model"), "`model` is missing")),
     };
     let spots = Spots {
-        model: members.model.filter(|_| address.model.is_none()).map(|raw| range_in(text, raw.get())),
-        extension: members.extension.map(|raw| member_range(text, range_in(text, raw.get()))),
+        model: members
+            .model
+            .filter(|_| address.model.is_none())
+            .map(|raw| range_in(text, raw.get())),
+        extension: members
+            .extension
+            .map(|raw| member_range(text, range_in(text, raw.get()))),
         stream_options: None,
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
@@ -89,6 +97,8 @@ pub(crate) fn conversation_of(dialect: Dialect, body: &[u8]) -> Result<Conversat
 /// How a dialect is read and written.
 pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
     match dialect {
+        Dialect::OpenAiResponses => &openai_responses::ResponsesCaller,
+        Dialect::Anthropic => &anthropic::AnthropicCaller,
         // What later dialects bring has a row of its own.
         _ => &openai_chat::ChatCaller,
     }
@@ -97,12 +107,14 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
 /// How the events of a dialect are decoded.
 pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
+        Dialect::OpenAiResponses => |raw| decode(&openai_responses::ResponsesWire, raw),
+        Dialect::Anthropic => |raw| decode(&anthropic::AnthropicWire, raw),
         _ => openai_chat::deltas,
     }
 }
 
-fn decode(mut decoder: Box<dyn Decoder>, raw: &[u8]) -> Vec<Delta> {
-    let decoded = decoder.read(raw).unwrap_or_default();
+fn decode(wire: &dyn Wire, raw: &[u8]) -> Vec<Delta> {
+    let decoded = wire.decoder().read(raw).unwrap_or_default();
     decoded.events.iter().filter_map(|event| event.delta()).collect()
 }
 

@@ -7,7 +7,7 @@
 use modelpool_core::provider::Dialect;
 use modelpool_core::{StreamEvent, Usage};
 
-use crate::openai_chat;
+use crate::{anthropic, openai_chat};
 
 /// What every event of one answer repeats.
 ///
@@ -51,6 +51,7 @@ pub struct EventEdits {
 pub fn event_edits(dialect: Dialect) -> Option<&'static EventEdits> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::EDITS),
+        Dialect::Anthropic => Some(&anthropic::EDITS),
         _ => None,
     }
 }

@@ -127,7 +127,10 @@ impl Answered {
     /// Whether the answer comes in server-sent events.
     pub(crate) fn is_event_stream(&self) -> bool {
         const KIND: &[u8] = b"text/event-stream";
-        let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+        let kind = self
+            .headers
+            .get(CONTENT_TYPE)
+            .map_or(&b""[..], |kind| kind.as_bytes());
         kind.get(..KIND.len())
             .is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
     }

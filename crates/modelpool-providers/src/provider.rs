@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use modelpool_core::provider::Dialect;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
+    BoxFuture, Clock, Error, ErrorKind, ModelConfig, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -31,6 +31,7 @@ pub(crate) struct WireProvider {
     own: Option<Dialect>,
     base: String,
     exchange: Exchange,
+    clock: Arc<dyn Clock>,
     defaults: Map<String, Value>,
 }
 
@@ -51,18 +52,21 @@ impl WireProvider {
     pub(crate) fn new(
         wire: Arc<dyn Wire>,
         own: Option<Dialect>,
-        vendor: &Vendor,
+        vendors_base: Option<&str>,
+        key: Option<String>,
         config: &ModelConfig,
         context: &ProviderContext,
     ) -> Result<Self, String> {
-        let base = match &config.base_url {
-            Some(given) => wire.base_url(&address(given)?),
-            None => vendor
-                .base_url
-                .ok_or_else(|| format!("no address: provider `{}` needs a `base_url`", vendor.name))?
-                .to_owned(),
+        let base = match (&config.base_url, vendors_base) {
+            (Some(given), _) => wire.base_url(&address(given)?),
+            (None, Some(base)) => base.to_owned(),
+            (None, None) => {
+                return Err(format!(
+                    "no address: provider `{}` needs a `base_url`",
+                    config.provider
+                ));
+            }
         };
-        let key = key_of(vendor, config, context)?;
         let mut secrets: Vec<SecretString> = Vec::new();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -82,6 +86,7 @@ impl WireProvider {
             own,
             base,
             exchange: Exchange::new(Arc::clone(&context.transport), headers, secrets),
+            clock: Arc::clone(&context.clock),
             defaults: config.extra.body.clone(),
         })
     }
@@ -94,18 +99,23 @@ impl WireProvider {
             stream,
         };
         let url = self.wire.url(&self.base, &target).map_err(unsupported)?;
-        let uri: Uri = url
-            .parse()
-            .map_err(|error| Error::new(ErrorKind::Configuration, format!("{url} is not an address: {error}")))?;
+        let uri: Uri = url.parse().map_err(|error| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("{url} is not an address: {error}"),
+            )
+        })?;
         if self.own != Some(request.body.dialect) {
-            return call_translated(&*self.wire, &self.exchange, &uri, &request).await;
+            let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
+            return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
         }
         let body = match request.continuation {
             None => self.passed(&request, &target),
             // What is to be added is added in neutral form; the answer passes through all the same.
             Some(_) => translated(&*self.wire, &request, &target)?.body,
         };
-        let sent = self.exchange.request(Method::POST, &uri, body);
+        let mut sent = self.exchange.request(Method::POST, &uri, body);
+        self.sign(&mut sent)?;
         let answered = self.exchange.send(sent, &request.limits, stream).await?;
         if stream {
             return Ok(streamed(&*self.wire, &self.exchange, &request, answered, None));
@@ -117,6 +127,11 @@ impl WireProvider {
             head,
             body: ReplyBody::Whole(whole),
         })
+    }
+
+    fn sign(&self, request: &mut http::Request<Bytes>) -> Result<(), Error> {
+        let signed = self.wire.sign(request, self.clock.now());
+        signed.map_err(|reason| Error::new(ErrorKind::Configuration, reason))
     }
 
     /// The caller's bytes, spliced.
@@ -144,6 +159,7 @@ pub(crate) async fn call_translated(
     exchange: &Exchange,
     uri: &Uri,
     request: &ProviderRequest,
+    sign: impl FnOnce(&mut http::Request<Bytes>) -> Result<(), Error>,
 ) -> Result<Reply, Error> {
     let stream = request.facts.stream;
     let target = Target {
@@ -152,7 +168,8 @@ pub(crate) async fn call_translated(
         stream,
     };
     let Written { body, dropped } = translated(wire, request, &target)?;
-    let sent = exchange.request(Method::POST, uri, body);
+    let mut sent = exchange.request(Method::POST, uri, body);
+    sign(&mut sent)?;
     let mut answered = exchange.send(sent, &request.limits, stream).await?;
     answered.head.dropped = dropped;
     let caller = caller_of(request.body.dialect);
@@ -190,11 +207,7 @@ fn streamed(
 }
 
 /// A request, written in a wire that its caller does not speak.
-fn translated(
-    wire: &dyn Wire,
-    request: &ProviderRequest,
-    target: &Target<'_>,
-) -> Result<Written, Error> {
+fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -> Result<Written, Error> {
     let body = &request.body;
     let mut conversation = conversation_of(body.dialect, &body.bytes).map_err(invalid)?;
     conversation.stream = target.stream;

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use modelpool_core::nearest::did_you_mean;
 use modelpool_core::provider::Dialect;
-use modelpool_core::{Error, ErrorKind, ModelConfig, Numeric, Provenance, Provider, Transport};
+use modelpool_core::{Clock, Error, ErrorKind, ModelConfig, Numeric, Provenance, Provider, Transport};
 
+use crate::anthropic::AnthropicWire;
+use crate::bedrock::{BedrockWire, Credentials};
 use crate::cohere::CohereWire;
 use crate::ollama::OllamaWire;
 use crate::openai_chat::OpenAiChat;
-use crate::provider::WireProvider;
+use crate::openai_responses::ResponsesWire;
+use crate::provider::{WireProvider, key_of};
 use crate::vendor::{Vendor, WireProtocol, find_vendor, vendors};
 use crate::wire::Wire;
 
@@ -25,6 +28,8 @@ pub struct ProviderContext {
     pub transport: Arc<dyn Transport>,
     /// Where keys are looked up that the entry does not give.
     pub environment: Environment,
+    /// What tells the time, for keys that sign.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for ProviderContext {
@@ -145,6 +150,9 @@ fn by_wire(
 ) -> Result<Arc<dyn Provider>, String> {
     let (wire, own): (Arc<dyn Wire>, Option<Dialect>) = match vendor.wire {
         WireProtocol::OpenAiChat => return Ok(Arc::new(OpenAiChat::new(vendor, config, context)?)),
+        WireProtocol::OpenAiResponses => (Arc::new(ResponsesWire), Some(Dialect::OpenAiResponses)),
+        WireProtocol::Anthropic => (Arc::new(AnthropicWire), Some(Dialect::Anthropic)),
+        WireProtocol::Bedrock => return bedrock(vendor, config, context),
         WireProtocol::Ollama => {
             let window = config.capabilities.number(Numeric::ContextWindow);
             let known = window.provenance != Provenance::Default;
@@ -153,5 +161,58 @@ fn by_wire(
         }
         WireProtocol::Cohere => (Arc::new(CohereWire), None),
     };
-    Ok(Arc::new(WireProvider::new(wire, own, vendor, config, context)?))
+    let key = key_of(vendor, config, context)?;
+    let provider = WireProvider::new(wire, own, vendor.base_url, key, config, context)?;
+    Ok(Arc::new(provider))
+}
+
+/// Bedrock's addresses have the region in them. A key is shown; without one, requests are signed with the
+/// credentials of the environment.
+fn bedrock(
+    vendor: &Vendor,
+    config: &ModelConfig,
+    context: &ProviderContext,
+) -> Result<Arc<dyn Provider>, String> {
+    let variable = |name: &str| (context.environment)(name).filter(|value| !value.is_empty());
+    let region_of_address = || {
+        let host = config.base_url.as_deref()?.split("://").nth(1)?;
+        host.strip_prefix("bedrock-runtime.")?
+            .split('.')
+            .next()
+            .map(str::to_owned)
+    };
+    let region = region_of_address()
+        .or_else(|| variable("AWS_REGION"))
+        .or_else(|| variable("AWS_DEFAULT_REGION"));
+    let region = match (region, &config.base_url) {
+        (Some(region), _) => region,
+        // Of an address of the user's own only signatures speak of a region.
+        (None, Some(_)) => "us-east-1".to_owned(),
+        (None, None) => {
+            return Err("no region: set the environment variable AWS_REGION, or a `base_url`".to_owned());
+        }
+    };
+    let own_key = key_of(vendor, config, context)?;
+    let key = match config.base_url {
+        None => own_key.or_else(|| variable("AWS_BEARER_TOKEN_BEDROCK")),
+        Some(_) => own_key,
+    };
+    let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) if key.is_none() => {
+            let session = variable("AWS_SESSION_TOKEN");
+            Some(Credentials::new(&id, &secret, session.as_deref()))
+        }
+        _ => None,
+    };
+    if key.is_none() && credentials.is_none() && config.base_url.is_none() {
+        return Err(
+            "no key: set `api_key`, or the environment variable AWS_BEARER_TOKEN_BEDROCK, or \
+                    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                .to_owned(),
+        );
+    }
+    let base = BedrockWire::default_base(&region);
+    let wire = Arc::new(BedrockWire::new(region, credentials));
+    let provider = WireProvider::new(wire, None, Some(&base), key, config, context)?;
+    Ok(Arc::new(provider))
 }

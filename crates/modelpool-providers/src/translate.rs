@@ -203,7 +203,8 @@ impl Events {
             };
             add_facts(&mut event, said);
             event.finish = self.progress.finish().filter(|_| event.meaningful).cloned();
-            let says_something = event.meaningful || event.usage.is_some() || event.opens || !event.raw.is_empty();
+            let says_something =
+                event.meaningful || event.usage.is_some() || event.opens || !event.raw.is_empty();
             if says_something {
                 self.ready.push_back(event);
             }

@@ -43,6 +43,10 @@ pub struct Vendor {
     pub prefill_base_url: Option<&'static str>,
     /// The wire protocol it speaks.
     pub wire: WireProtocol,
+    /// The header that shows the key, where it is not `Authorization: Bearer`.
+    pub key_header: Option<&'static str>,
+    /// What is added to an address without a path, in place of `/v1`, where chat completions are its wire.
+    pub path: &'static str,
     /// What it takes of the members of OpenAI's chat completions, where that is its wire.
     pub(crate) chat: ChatWire,
 }
@@ -53,6 +57,12 @@ pub struct Vendor {
 pub enum WireProtocol {
     /// OpenAI's chat completions.
     OpenAiChat,
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
     /// Ollama's own.
     Ollama,
     /// Cohere's v2.
@@ -77,6 +87,8 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         prefill: PrefillForm::LastMessage,
         prefill_base_url: None,
         wire: WireProtocol::OpenAiChat,
+        key_header: None,
+        path: "/v1",
         chat: ChatWire::COMMON,
     }
 }
@@ -91,13 +103,15 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Vendor {
         prefill: PrefillForm::LastMessage,
         prefill_base_url: None,
         wire: WireProtocol::OpenAiChat,
+        key_header: None,
+        path: "/v1",
         chat: ChatWire::COMMON,
     }
 }
 
 /// Addresses and variables as they are generally known; not checked against each vendor's own
 /// documentation yet. So is the form of a prefill where no page is named.
-static VENDORS: [Vendor; 23] = [
+static VENDORS: [Vendor; 27] = [
     Vendor {
         chat: ChatWire::OPENAI,
         ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -109,6 +123,32 @@ static VENDORS: [Vendor; 23] = [
         // `prefix` of an assistant message: https://docs.mistral.ai/api/#tag/chat
         prefill: PrefillForm::MessageMember("prefix"),
         ..hosted("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY")
+    },
+    Vendor {
+        // Responses, for models and tools that chat completions do not have.
+        wire: WireProtocol::OpenAiResponses,
+        ..hosted("openai_responses", "https://api.openai.com/v1", "OPENAI_API_KEY")
+    },
+    Vendor {
+        // The path before `/v1/messages`: https://docs.anthropic.com/en/api/overview
+        wire: WireProtocol::Anthropic,
+        ..hosted("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY")
+    },
+    Vendor {
+        // The address has the region in it, and the key may sign: see `bedrock` in the registry.
+        other_names: &["aws_bedrock", "amazon_bedrock"],
+        wire: WireProtocol::Bedrock,
+        ..local("bedrock", None)
+    },
+    Vendor {
+        // Its v1 addresses take the model in the body and no api-version; older ones are given with their
+        // path and query: `https://NAME.openai.azure.com/openai/deployments/MODEL?api-version=2024-10-21`.
+        // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle
+        other_names: &["azure_openai"],
+        key_header: Some("api-key"),
+        path: "/openai/v1",
+        chat: ChatWire::OPENAI,
+        ..local("azure", None)
     },
     hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     Vendor {

@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use modelpool_core::{Capabilities, Flag, ModelConfig, Operation, Provider, ProviderRequest};
+use modelpool_core::{Capabilities, Flag, ModelConfig, Operation, Provider, ProviderRequest, SystemClock};
 use modelpool_providers::{HttpTransport, ProviderContext, ProviderRegistry};
 use modelpool_testkit::provider_suite::{KEY, Subject, check_all};
 use serde_json::Value;
@@ -27,6 +27,7 @@ impl Subject for Vendor {
         let context = ProviderContext {
             transport: Arc::new(HttpTransport::new()),
             environment: Arc::new(|_| None),
+            clock: Arc::new(SystemClock),
         };
         ProviderRegistry::new().create(&config, &context).unwrap()
     }

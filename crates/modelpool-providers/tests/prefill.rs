@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::transport::{BodyStream, TransportError, TransportErrorKind};
-use modelpool_core::{BoxFuture, ModelConfig, Operation, Transport};
+use modelpool_core::{BoxFuture, ModelConfig, Operation, SystemClock, Transport};
 use modelpool_providers::{PrefillForm, ProviderContext, ProviderRegistry, vendors};
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ async fn sent(config: &ModelConfig, way: Way) -> (String, Value) {
     let context = ProviderContext {
         transport: Arc::clone(&notes) as Arc<dyn Transport>,
         environment: Arc::new(|_| Some("a-key".to_owned())),
+        clock: Arc::new(SystemClock),
     };
     let provider = ProviderRegistry::new().create(config, &context).unwrap();
     let body =

@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use modelpool_core::{ModelConfig, Operation};
+use modelpool_core::{ModelConfig, Operation, SystemClock};
 use modelpool_providers::{HttpTransport, ProviderContext, ProviderRegistry, StreamUsage, vendors};
 
 use common::{request, sent_by};
@@ -41,6 +41,7 @@ fn a_key_of_the_environment_goes_to_the_vendor_and_nowhere_else() {
     let context = ProviderContext {
         transport: Arc::new(HttpTransport::new()),
         environment: Arc::new(|_| None),
+        clock: Arc::new(SystemClock),
     };
     let create = |config: &ModelConfig| ProviderRegistry::new().create(config, &context);
     for vendor in vendors() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use modelpool_core::{
-    Capabilities, Error, Extra, ModelConfig, PoolDefinition, PoolError, Requirements, Selector,
+    Capabilities, Error, Extra, ModelConfig, PoolDefinition, PoolError, Requirements, Selector, SystemClock,
 };
 use modelpool_engine::selectors::{self, Capability};
 use modelpool_engine::{ModelPool, ModelPoolBuilder};
@@ -224,6 +224,7 @@ impl PoolChecks {
             context: ProviderContext {
                 transport,
                 environment,
+                clock: Arc::new(SystemClock),
             },
         }
     }

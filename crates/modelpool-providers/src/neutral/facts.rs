@@ -34,8 +34,16 @@ pub(crate) fn facts_of(conversation: &Conversation, body_bytes: usize) -> Reques
     }
     facts.input_tokens += u64::from(facts.images) * TOKENS_PER_IMAGE;
     for tool in &conversation.tools {
-        let schema = tool.parameters.as_ref().map(ToString::to_string).unwrap_or_default();
-        let words = [&tool.name, tool.description.as_deref().unwrap_or_default(), &schema];
+        let schema = tool
+            .parameters
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let words = [
+            &tool.name,
+            tool.description.as_deref().unwrap_or_default(),
+            &schema,
+        ];
         facts.input_tokens += words.into_iter().map(estimate_tokens).sum::<u64>();
     }
     facts
@@ -99,7 +107,10 @@ mod tests {
             ..Conversation::default()
         };
         let facts = facts_of(&conversation, 99);
-        assert_eq!((facts.messages, facts.images, facts.tools, facts.body_bytes), (3, 2, 1, 99));
+        assert_eq!(
+            (facts.messages, facts.images, facts.tools, facts.body_bytes),
+            (3, 2, 1, 99)
+        );
         assert_eq!(facts.text_characters, 8 + 4 + 4);
         assert_eq!((facts.output_tokens, facts.choices), (Some(7), 1));
         assert!(facts.stream && facts.system_message && facts.json_mode && facts.output_format);

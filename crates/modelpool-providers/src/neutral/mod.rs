@@ -24,8 +24,8 @@ pub(crate) use conversation::{
     Content, Conversation, Effort, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Sampling,
     Source, Text, Tool, ToolCall, ToolChoice, ToolResult,
 };
-pub(crate) use facts::{facts_of, last_message_speaks_of_images};
 pub(crate) use event::{Event, Events, Piece, ToolCallPiece};
+pub(crate) use facts::{facts_of, last_message_speaks_of_images};
 pub(crate) use signature::{Issuer, Signature};
 
 use bytes::Bytes;

@@ -9,14 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody, StreamEvent,
+    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
+    StreamEvent,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::continuation::continued;
@@ -74,10 +75,14 @@ impl OpenAiChat {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut secrets: Vec<SecretString> = Vec::new();
         if let Some(key) = key {
-            let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+            let (name, shown) = match vendor.key_header {
+                None => (AUTHORIZATION, format!("Bearer {key}")),
+                Some(name) => (HeaderName::from_static(name), key.clone()),
+            };
+            let mut value = HeaderValue::from_str(&shown)
                 .map_err(|_| "`api_key` holds characters that cannot stand in a header".to_owned())?;
             value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(name, value);
             secrets.push(SecretString::from(key));
         }
         for (name, value) in &config.extra.headers {
@@ -121,7 +126,7 @@ impl OpenAiChat {
                 ..self.wire
             };
             // Boxed: most callers speak this wire.
-            return Box::pin(call_translated(&wire, &self.exchange, uri, &request)).await;
+            return Box::pin(call_translated(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
         }
         let splice = Splice {
             model_name: Some(&request.model_name),
@@ -190,8 +195,12 @@ impl Provider for OpenAiChat {
 }
 
 fn endpoint_of(base: &str, path: &str) -> Result<Uri, String> {
-    format!("{base}{path}")
-        .parse()
+    // Older addresses of Azure end in a query.
+    let url = match base.split_once('?') {
+        None => format!("{base}{path}"),
+        Some((base, query)) => format!("{}{path}?{query}", base.trim_end_matches('/')),
+    };
+    url.parse()
         .map_err(|error| format!("`base_url` {base} is not an address: {error}"))
 }
 
@@ -207,7 +216,7 @@ fn base_url(vendor: &Vendor, config: &ModelConfig) -> Result<String, String> {
     let uri = address(given)?;
     let trimmed = given.trim_end_matches('/');
     Ok(if uri.path().trim_matches('/').is_empty() {
-        format!("{trimmed}/v1")
+        format!("{trimmed}{}", vendor.path)
     } else {
         trimmed.to_owned()
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use modelpool_core::provider::CallLimits;
 use modelpool_core::transport::{BodyStream, TransportError, TransportErrorKind};
-use modelpool_core::{BoxFuture, ModelConfig, Operation, Provider, ProviderRequest, Transport};
+use modelpool_core::{BoxFuture, ModelConfig, Operation, Provider, ProviderRequest, SystemClock, Transport};
 use modelpool_providers::openai_chat::OpenAiChat;
 use modelpool_providers::openai_chat::read::{BodyError, ReadRequest, read};
 use modelpool_providers::{ProviderContext, find_vendor};
@@ -55,6 +55,7 @@ pub fn sent_by(vendor: &str, config: ModelConfig, request: ProviderRequest) -> B
     let context = ProviderContext {
         transport: Arc::clone(&recorder) as Arc<dyn Transport>,
         environment: Arc::new(|_| None),
+        clock: Arc::new(SystemClock),
     };
     let vendor = find_vendor(vendor).unwrap();
     let provider = OpenAiChat::new(vendor, &config, &context).unwrap();
