@@ -53,6 +53,7 @@ fn stream() -> Vec<u8> {
         event("contentBlockDelta", &json!({"contentBlockIndex": 2, "delta": {"toolUse": {"input": "{\"x\":"}}})),
         event("contentBlockDelta", &json!({"contentBlockIndex": 2, "delta": {"toolUse": {"input": "1}"}}})),
         event("contentBlockStart", &json!({"contentBlockIndex": 4, "start": {"toolUse": {"toolUseId": "t2", "name": "b"}}})),
+        event("contentBlockDelta", &json!({"contentBlockIndex": 4, "delta": {"toolUse": {"input": "{}"}}})),
         event("somethingNew", &json!({"a": 1})),
         event("messageStop", &json!({"stopReason": "tool_use"})),
         event("metadata", &json!({"usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}, "metrics": {"latencyMs": 9}})),
@@ -80,6 +81,7 @@ fn expected() -> Vec<Event> {
         call(0, None, "{\"x\":"),
         call(0, None, "1}"),
         call(1, Some(("t2", "b")), ""),
+        call(1, None, "{}"),
         Event::Finish {
             choice: 0,
             reason: FinishReason::ToolCalls,
