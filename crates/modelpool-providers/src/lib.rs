@@ -11,6 +11,7 @@
 mod edit;
 pub mod failure;
 mod framing;
+mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;

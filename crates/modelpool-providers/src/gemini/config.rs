@@ -1,0 +1,194 @@
+//! How the answer is drawn: `generationConfig`, <https://ai.google.dev/api/generate-content#GenerationConfig>.
+
+use serde_json::{Map, Value, json};
+
+use super::generation::Generation;
+use super::schema;
+use crate::neutral::{Conversation, Effort, OutputForm, Reasoning, Sampling, Untranslatable};
+
+/// Most texts at which an answer stops, as the reference has it.
+const MAX_STOP_SEQUENCES: usize = 5;
+
+/// Most alternatives of a token.
+const MAX_LOGPROBS: u32 = 20;
+
+/// The members, and to `dropped` the names of hints that have no place.
+pub(super) fn generation_config(
+    conversation: &Conversation,
+    generation: Generation,
+    dropped: &mut Vec<String>,
+) -> Result<Map<String, Value>, Untranslatable> {
+    let mut config = sampling(&conversation.sampling, dropped)?;
+    let mut put = |name: &str, value: Value| config.insert(name.to_owned(), value);
+    if let Some(tokens) = conversation.max_output_tokens {
+        put("maxOutputTokens", tokens.into());
+    }
+    if let Some(choices) = conversation.choices.filter(|choices| *choices != 1) {
+        put("candidateCount", choices.into());
+    }
+    if let Some(alternatives) = conversation.logprobs {
+        if alternatives > MAX_LOGPROBS {
+            let reason = format!("asks for {alternatives}, and Gemini gives {MAX_LOGPROBS} at most");
+            return Err(Untranslatable::new("top_logprobs", reason));
+        }
+        put("responseLogprobs", true.into());
+        if alternatives > 0 {
+            put("logprobs", alternatives.into());
+        }
+    }
+    config.extend(output(conversation, generation)?);
+    if let Some(reasoning) = &conversation.reasoning {
+        match thinking(reasoning, generation) {
+            Ok(Some(thinking)) => {
+                config.insert("thinkingConfig".to_owned(), thinking);
+            }
+            Ok(None) => {}
+            Err(name) => dropped.push(name.to_owned()),
+        }
+    }
+    Ok(config)
+}
+
+fn sampling(sampling: &Sampling, dropped: &mut Vec<String>) -> Result<Map<String, Value>, Untranslatable> {
+    let mut config = Map::new();
+    for (name, value) in [
+        ("temperature", sampling.temperature),
+        ("topP", sampling.top_p),
+        ("presencePenalty", sampling.presence_penalty),
+        ("frequencyPenalty", sampling.frequency_penalty),
+    ] {
+        config.extend(value.map(|value| (name.to_owned(), json!(value))));
+    }
+    config.extend(sampling.top_k.map(|value| ("topK".to_owned(), value.into())));
+    // The wire's seed has 32 bits.
+    match sampling.seed.map(i32::try_from) {
+        Some(Ok(seed)) => {
+            config.insert("seed".to_owned(), seed.into());
+        }
+        Some(Err(_)) => dropped.push("seed".to_owned()),
+        None => {}
+    }
+    if sampling.stop.len() > MAX_STOP_SEQUENCES {
+        let reason = format!("has {} texts, and Gemini takes {MAX_STOP_SEQUENCES} at most", sampling.stop.len());
+        return Err(Untranslatable::new("stop", reason));
+    }
+    if !sampling.stop.is_empty() {
+        config.insert("stopSequences".to_owned(), json!(sampling.stop));
+    }
+    Ok(config)
+}
+
+/// The form of the answer. Its name and description have no place, and change nothing: JSON always follows the
+/// schema on this wire.
+fn output(conversation: &Conversation, generation: Generation) -> Result<Map<String, Value>, Untranslatable> {
+    let mut config = Map::new();
+    if conversation.output == OutputForm::Text {
+        return Ok(config);
+    }
+    // https://ai.google.dev/gemini-api/docs/structured-output, on use with tools.
+    if !conversation.tools.is_empty() && !generation.is_third() {
+        return Err(Untranslatable::new(
+            "response_format",
+            "cannot stand beside tools on Gemini before version 3",
+        ));
+    }
+    config.insert("responseMimeType".to_owned(), "application/json".into());
+    if let OutputForm::Schema { schema, .. } = &conversation.output {
+        let member = if schema::is_own_form(schema) {
+            "responseSchema"
+        } else {
+            "responseJsonSchema"
+        };
+        config.insert(member.to_owned(), schema.clone());
+    }
+    Ok(config)
+}
+
+/// The member `thinkingConfig`; `Err` names the wish that the model has no place for. Steps become levels or
+/// budgets as Google's own OpenAI-compatible door has it: <https://ai.google.dev/gemini-api/docs/openai>.
+fn thinking(reasoning: &Reasoning, generation: Generation) -> Result<Option<Value>, &'static str> {
+    let mut config = Map::new();
+    match (generation, reasoning.budget_tokens, reasoning.effort) {
+        (Generation::BeforeThinking, None | Some(0), None | Some(Effort::None)) => return Ok(None),
+        (Generation::BeforeThinking, ..) => return Err("reasoning_effort"),
+        (Generation::Budget { pro }, None, Some(effort)) => {
+            config.insert("thinkingBudget".to_owned(), budget(effort, pro).into());
+        }
+        (Generation::Budget { pro: true }, Some(tokens), _) => {
+            config.insert("thinkingBudget".to_owned(), tokens.max(LEAST_PRO_BUDGET).into());
+        }
+        (Generation::Levels { pro }, Some(0), _) => {
+            config.insert("thinkingLevel".to_owned(), level(Effort::None, pro).into());
+        }
+        (Generation::Levels { pro }, None, Some(effort)) => {
+            config.insert("thinkingLevel".to_owned(), level(effort, pro).into());
+        }
+        // Levels and budgets exclude each other; a budget is understood by both.
+        (_, Some(tokens), _) => {
+            config.insert("thinkingBudget".to_owned(), tokens.into());
+        }
+        (_, None, None) => {}
+    }
+    if let Some(visible) = reasoning.visible {
+        config.insert("includeThoughts".to_owned(), visible.into());
+    }
+    Ok((!config.is_empty()).then(|| config.into()))
+}
+
+/// 2.5 Pro always thinks, with this at least: <https://ai.google.dev/gemini-api/docs/thinking>.
+const LEAST_PRO_BUDGET: u64 = 128;
+
+fn budget(effort: Effort, pro: bool) -> u64 {
+    match effort {
+        Effort::None if pro => LEAST_PRO_BUDGET,
+        Effort::None => 0,
+        Effort::Minimal | Effort::Low => 1_024,
+        Effort::Medium => 8_192,
+        Effort::High | Effort::ExtraHigh => 24_576,
+    }
+}
+
+/// From version 3 on all models think; the least is what comes nearest to nothing.
+fn level(effort: Effort, pro: bool) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal if !pro => "minimal",
+        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High | Effort::ExtraHigh => "high",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasoning_in_the_words_of_each_generation() {
+        let before = Generation::BeforeThinking;
+        let (flash, pro) = (Generation::Budget { pro: false }, Generation::Budget { pro: true });
+        let (third, third_pro) = (Generation::Levels { pro: false }, Generation::Levels { pro: true });
+        for (generation, effort, budget, visible, expected) in [
+            (before, Some(Effort::High), None, None, Err("reasoning_effort")),
+            (before, Some(Effort::None), None, None, Ok(None)),
+            (flash, Some(Effort::None), None, None, Ok(Some(json!({"thinkingBudget": 0})))),
+            (flash, Some(Effort::Medium), None, None, Ok(Some(json!({"thinkingBudget": 8192})))),
+            (flash, None, Some(5), Some(true), Ok(Some(json!({"thinkingBudget": 5, "includeThoughts": true})))),
+            (pro, None, Some(0), None, Ok(Some(json!({"thinkingBudget": 128})))),
+            (pro, Some(Effort::None), None, None, Ok(Some(json!({"thinkingBudget": 128})))),
+            (third, Some(Effort::Minimal), None, None, Ok(Some(json!({"thinkingLevel": "minimal"})))),
+            (third, None, Some(0), None, Ok(Some(json!({"thinkingLevel": "minimal"})))),
+            (third, Some(Effort::Low), Some(99), None, Ok(Some(json!({"thinkingBudget": 99})))),
+            (third_pro, Some(Effort::None), None, None, Ok(Some(json!({"thinkingLevel": "low"})))),
+            (third_pro, Some(Effort::ExtraHigh), None, None, Ok(Some(json!({"thinkingLevel": "high"})))),
+            (third, None, None, Some(false), Ok(Some(json!({"includeThoughts": false})))),
+            (third, None, None, None, Ok(None)),
+        ] {
+            let reasoning = Reasoning {
+                effort,
+                budget_tokens: budget,
+                visible,
+            };
+            assert_eq!(thinking(&reasoning, generation), expected, "{generation:?} {reasoning:?}");
+        }
+    }
+}
