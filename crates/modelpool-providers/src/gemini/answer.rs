@@ -5,10 +5,10 @@ use modelpool_core::FinishReason;
 use serde_json::{Value, json};
 
 use super::logprobs;
+use super::media;
 use super::names::{count, member, text};
 use super::parts::{Call, Part, call_part, push_reasoning, push_text, text_part};
 use super::words::{MALFORMED_CALL, finish_reason, finish_word, usage, usage_metadata};
-use super::media;
 use crate::neutral::{Answer, Choice, Content, Head, ToolCall, made_up_id};
 use crate::wire::Broken;
 
@@ -75,7 +75,11 @@ pub(super) fn parts_of(candidate: &Value) -> &[Value] {
 }
 
 pub(super) fn head(answer: &Value) -> Head {
-    let of = |name| text(answer, name).filter(|text| !text.is_empty()).map(str::to_owned);
+    let of = |name| {
+        text(answer, name)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     // Only Vertex says when.
     let created = text(answer, "createTime").and_then(|time| time.parse::<jiff::Timestamp>().ok());
     Head {
@@ -100,16 +104,20 @@ pub(super) fn id_of(call: &Call<'_>, head: &Head, choice: u32, at: u32) -> Strin
 
 /// Where an answer is from, each by the member it stood in.
 pub(super) fn citations(candidate: &Value) -> impl Iterator<Item = Value> + '_ {
-    ["citationMetadata", "groundingMetadata"].into_iter().filter_map(|name| {
-        let metadata = member(candidate, name)?;
-        let silent = metadata.as_object().is_some_and(serde_json::Map::is_empty);
-        (!silent).then(|| json!({name: metadata}))
-    })
+    ["citationMetadata", "groundingMetadata"]
+        .into_iter()
+        .filter_map(|name| {
+            let metadata = member(candidate, name)?;
+            let silent = metadata.as_object().is_some_and(serde_json::Map::is_empty);
+            (!silent).then(|| json!({name: metadata}))
+        })
 }
 
 /// An answer with a part that has no neutral form would not be whole without it.
 pub(super) fn strange_part(name: &str) -> Broken {
-    Broken::Protocol(format!("the answer holds a part that has no place in other wires: `{name}`"))
+    Broken::Protocol(format!(
+        "the answer holds a part that has no place in other wires: `{name}`"
+    ))
 }
 
 fn choice(candidate: &Value, head: &Head) -> Result<Choice, Broken> {
@@ -150,7 +158,10 @@ fn choice(candidate: &Value, head: &Head) -> Result<Choice, Broken> {
 
 /// The body of an answer.
 pub(super) fn write(answer: &Answer, model: &str) -> Bytes {
-    let candidates: Vec<Value> = (0..).zip(&answer.choices).map(|(at, choice)| written_choice(at, choice)).collect();
+    let candidates: Vec<Value> = (0..)
+        .zip(&answer.choices)
+        .map(|(at, choice)| written_choice(at, choice))
+        .collect();
     let head = &answer.head;
     let mut body = json!({
         "candidates": candidates,
@@ -204,7 +215,8 @@ pub(super) fn candidate(at: u32, parts: Vec<Value>) -> Value {
 pub(super) fn finish(candidate: &mut Value, reason: Option<&FinishReason>, malformed: Option<&str>) {
     if let Some(name) = malformed {
         candidate["finishReason"] = MALFORMED_CALL.into();
-        candidate["finishMessage"] = format!("the arguments of a call of `{name}` are not a JSON object").into();
+        candidate["finishMessage"] =
+            format!("the arguments of a call of `{name}` are not a JSON object").into();
     } else if let Some(reason) = reason {
         candidate["finishReason"] = finish_word(reason).into();
     }
@@ -218,7 +230,9 @@ pub(super) fn note(candidate: &mut Value, citations: &[Value], logprobs: &[Value
             candidate["groundingMetadata"] = metadata.clone();
         } else if let Some(metadata) = citation.get("citationMetadata") {
             // The Gemini API's name of the list, then Vertex's.
-            let each = ["citationSources", "citations"].iter().find_map(|name| member(metadata, name)?.as_array());
+            let each = ["citationSources", "citations"]
+                .iter()
+                .find_map(|name| member(metadata, name)?.as_array());
             sources.extend(each.into_iter().flatten().cloned());
         } else {
             sources.extend(source(citation));
@@ -236,7 +250,11 @@ pub(super) fn note(candidate: &mut Value, citations: &[Value], logprobs: &[Value
 fn source(citation: &Value) -> Option<Value> {
     let inner = citation.get("url_citation").unwrap_or(citation);
     let mut source = json!({"uri": inner.get("url")?.as_str()?});
-    for (theirs, ours) in [("title", "title"), ("start_index", "startIndex"), ("end_index", "endIndex")] {
+    for (theirs, ours) in [
+        ("title", "title"),
+        ("start_index", "startIndex"),
+        ("end_index", "endIndex"),
+    ] {
         if let Some(value) = inner.get(theirs).filter(|value| !value.is_null()) {
             source[ours] = value.clone();
         }

@@ -28,8 +28,14 @@ pub(crate) enum StreamForm {
 impl GeminiCaller {
     /// From the query of the address, without its question mark: `alt=sse` asks for events.
     pub(crate) fn of_query(query: &str) -> Self {
-        let events = query.split('&').any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"));
-        let form = if events { StreamForm::Events } else { StreamForm::List };
+        let events = query
+            .split('&')
+            .any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"));
+        let form = if events {
+            StreamForm::Events
+        } else {
+            StreamForm::List
+        };
         Self { form }
     }
 

@@ -69,7 +69,10 @@ fn sampling(sampling: &Sampling, dropped: &mut Vec<String>) -> Result<Map<String
         None => {}
     }
     if sampling.stop.len() > MAX_STOP_SEQUENCES {
-        let reason = format!("has {} texts, and Gemini takes {MAX_STOP_SEQUENCES} at most", sampling.stop.len());
+        let reason = format!(
+            "has {} texts, and Gemini takes {MAX_STOP_SEQUENCES} at most",
+            sampling.stop.len()
+        );
         return Err(Untranslatable::new("stop", reason));
     }
     if !sampling.stop.is_empty() {
@@ -165,22 +168,88 @@ mod tests {
     #[test]
     fn reasoning_in_the_words_of_each_generation() {
         let before = Generation::BeforeThinking;
-        let (flash, pro) = (Generation::Budget { pro: false }, Generation::Budget { pro: true });
-        let (third, third_pro) = (Generation::Levels { pro: false }, Generation::Levels { pro: true });
+        let (flash, pro) = (
+            Generation::Budget { pro: false },
+            Generation::Budget { pro: true },
+        );
+        let (third, third_pro) = (
+            Generation::Levels { pro: false },
+            Generation::Levels { pro: true },
+        );
         for (generation, effort, budget, visible, expected) in [
             (before, Some(Effort::High), None, None, Err("reasoning_effort")),
             (before, Some(Effort::None), None, None, Ok(None)),
-            (flash, Some(Effort::None), None, None, Ok(Some(json!({"thinkingBudget": 0})))),
-            (flash, Some(Effort::Medium), None, None, Ok(Some(json!({"thinkingBudget": 8192})))),
-            (flash, None, Some(5), Some(true), Ok(Some(json!({"thinkingBudget": 5, "includeThoughts": true})))),
+            (
+                flash,
+                Some(Effort::None),
+                None,
+                None,
+                Ok(Some(json!({"thinkingBudget": 0}))),
+            ),
+            (
+                flash,
+                Some(Effort::Medium),
+                None,
+                None,
+                Ok(Some(json!({"thinkingBudget": 8192}))),
+            ),
+            (
+                flash,
+                None,
+                Some(5),
+                Some(true),
+                Ok(Some(json!({"thinkingBudget": 5, "includeThoughts": true}))),
+            ),
             (pro, None, Some(0), None, Ok(Some(json!({"thinkingBudget": 128})))),
-            (pro, Some(Effort::None), None, None, Ok(Some(json!({"thinkingBudget": 128})))),
-            (third, Some(Effort::Minimal), None, None, Ok(Some(json!({"thinkingLevel": "minimal"})))),
-            (third, None, Some(0), None, Ok(Some(json!({"thinkingLevel": "minimal"})))),
-            (third, Some(Effort::Low), Some(99), None, Ok(Some(json!({"thinkingBudget": 99})))),
-            (third_pro, Some(Effort::None), None, None, Ok(Some(json!({"thinkingLevel": "low"})))),
-            (third_pro, Some(Effort::ExtraHigh), None, None, Ok(Some(json!({"thinkingLevel": "high"})))),
-            (third, None, None, Some(false), Ok(Some(json!({"includeThoughts": false})))),
+            (
+                pro,
+                Some(Effort::None),
+                None,
+                None,
+                Ok(Some(json!({"thinkingBudget": 128}))),
+            ),
+            (
+                third,
+                Some(Effort::Minimal),
+                None,
+                None,
+                Ok(Some(json!({"thinkingLevel": "minimal"}))),
+            ),
+            (
+                third,
+                None,
+                Some(0),
+                None,
+                Ok(Some(json!({"thinkingLevel": "minimal"}))),
+            ),
+            (
+                third,
+                Some(Effort::Low),
+                Some(99),
+                None,
+                Ok(Some(json!({"thinkingBudget": 99}))),
+            ),
+            (
+                third_pro,
+                Some(Effort::None),
+                None,
+                None,
+                Ok(Some(json!({"thinkingLevel": "low"}))),
+            ),
+            (
+                third_pro,
+                Some(Effort::ExtraHigh),
+                None,
+                None,
+                Ok(Some(json!({"thinkingLevel": "high"}))),
+            ),
+            (
+                third,
+                None,
+                None,
+                Some(false),
+                Ok(Some(json!({"includeThoughts": false}))),
+            ),
             (third, None, None, None, Ok(None)),
         ] {
             let reasoning = Reasoning {
@@ -188,7 +257,11 @@ mod tests {
                 budget_tokens: budget,
                 visible,
             };
-            assert_eq!(thinking(&reasoning, generation), expected, "{generation:?} {reasoning:?}");
+            assert_eq!(
+                thinking(&reasoning, generation),
+                expected,
+                "{generation:?} {reasoning:?}"
+            );
         }
     }
 }

@@ -88,7 +88,10 @@ impl<'a> Contents<'a> {
                     let part = call_part(call, true).ok_or_else(|| {
                         Untranslatable::new(
                             format!("messages[{at}].tool_calls"),
-                            format!("has a call of `{}` whose arguments are not a JSON object", call.name),
+                            format!(
+                                "has a call of `{}` whose arguments are not a JSON object",
+                                call.name
+                            ),
                         )
                     })?;
                     self.turn(kind).push(part);
@@ -107,7 +110,10 @@ impl<'a> Contents<'a> {
         let at = match self.turns.last() {
             Some(turn) if turn.kind == kind => self.turns.len() - 1,
             _ => {
-                self.turns.push(Turn { kind, parts: Vec::new() });
+                self.turns.push(Turn {
+                    kind,
+                    parts: Vec::new(),
+                });
                 self.turns.len() - 1
             }
         };
@@ -135,21 +141,33 @@ impl<'a> Contents<'a> {
 
     fn result(&self, result: &ToolResult, field: &str, at: usize) -> Result<Value, Untranslatable> {
         let name = self.conversation.tool_name_of(result).ok_or_else(|| {
-            let reason = format!("names no call before it: `{}`; Gemini's wire needs its tool's name", result.call_id);
+            let reason = format!(
+                "names no call before it: `{}`; Gemini's wire needs its tool's name",
+                result.call_id
+            );
             Untranslatable::new(format!("messages[{at}].tool_call_id"), reason)
         })?;
         let mut response = json!({"name": name, "response": response_of(result)});
         if !result.call_id.is_empty() {
             response["id"] = result.call_id.as_str().into();
         }
-        let media = result.content.iter().filter(|content| !matches!(content, Content::Text(_)));
+        let media = result
+            .content
+            .iter()
+            .filter(|content| !matches!(content, Content::Text(_)));
         let mut parts = Vec::new();
         for content in media {
             let (Content::Image(media) | Content::Audio(media) | Content::Document(media)) = content else {
-                return Err(Untranslatable::new(field, "holds what is neither text nor a medium"));
+                return Err(Untranslatable::new(
+                    field,
+                    "holds what is neither text nor a medium",
+                ));
             };
             if !self.generation.is_third() {
-                return Err(Untranslatable::new(field, "holds a medium, which Gemini takes from version 3 on"));
+                return Err(Untranslatable::new(
+                    field,
+                    "holds a medium, which Gemini takes from version 3 on",
+                ));
             }
             parts.push(media::written(media).map_err(|reason| Untranslatable::new(field, reason))?);
         }
@@ -199,7 +217,9 @@ fn is_exact(value: &Value) -> bool {
             (Some(number), _) => number <= LARGEST,
             (None, Some(number)) => number.unsigned_abs() <= LARGEST,
             // Whole numbers of more than 64 bits were rounded when they were read.
-            (None, None) => number.as_f64().is_some_and(|number| number.abs() < LARGEST as f64),
+            (None, None) => number
+                .as_f64()
+                .is_some_and(|number| number.abs() < LARGEST as f64),
         },
         Value::Array(each) => each.iter().all(is_exact),
         Value::Object(each) => each.values().all(is_exact),

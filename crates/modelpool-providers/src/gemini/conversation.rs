@@ -78,7 +78,9 @@ fn instructions(value: &Value, conversation: &mut Conversation) -> Result<Option
                 Part::Text { text, .. } if text.is_empty() => {}
                 Part::Text { text, .. } => content.push(Content::text(text)),
                 Part::Nothing => {}
-                _ => conversation.untranslatable.push(format!("systemInstruction.parts[{at}]")),
+                _ => conversation
+                    .untranslatable
+                    .push(format!("systemInstruction.parts[{at}]")),
             }
         }
     }
@@ -92,9 +94,9 @@ fn parts_of<'a>(content: &'a Value, param: &str) -> Result<&'a [Value], BodyErro
     }
     match member(content, "parts") {
         None => Ok(&[]),
-        Some(Value::Array(parts)) => match parts.iter().position(|part| !part.is_object()) {
+        Some(Value::Array(parts)) => match parts.iter().enumerate().find(|(_, part)| !part.is_object()) {
             None => Ok(parts),
-            Some(at) => Err(fault(format!("{param}.parts[{at}]"), &parts[at], "an object")),
+            Some((at, part)) => Err(fault(format!("{param}.parts[{at}]"), part, "an object")),
         },
         // The wire's JSON takes one for a list of one, and so do its clients.
         Some(part @ Value::Object(_)) => Ok(std::slice::from_ref(part)),
@@ -189,7 +191,9 @@ impl<'a> Reader<'a> {
                 Part::Text { text, .. } => content.push(Content::text(text)),
                 Part::Media(data, name) => content.extend(self.media(part, data, || here(name))),
                 Part::Response(response) => {
-                    results.push(Content::ToolResult(self.result(response, &here("functionResponse"))?));
+                    results.push(Content::ToolResult(
+                        self.result(response, &here("functionResponse"))?,
+                    ));
                 }
                 Part::Nothing => {}
                 Part::Call(_) => self.strange(here("functionCall")),
@@ -204,7 +208,10 @@ impl<'a> Reader<'a> {
 
     fn result(&mut self, response: &Value, param: &str) -> Result<ToolResult, BodyError> {
         let Some(name) = text(response, "name") else {
-            return Err(missing(format!("{param}.name"), "the name of the function that was called"));
+            return Err(missing(
+                format!("{param}.name"),
+                "the name of the function that was called",
+            ));
         };
         let stated = text(response, "id").filter(|id| !id.is_empty());
         let by_id = stated.and_then(|stated| self.open.iter().position(|(id, _)| id == stated));
@@ -212,7 +219,9 @@ impl<'a> Reader<'a> {
         let Some(at) = at else {
             return Err(BodyError {
                 param: Some(param.to_owned()),
-                message: format!("`{param}` answers no call: expected a `functionCall` of `{name}` before it"),
+                message: format!(
+                    "`{param}` answers no call: expected a `functionCall` of `{name}` before it"
+                ),
             });
         };
         let (call_id, _) = self.open.remove(at);

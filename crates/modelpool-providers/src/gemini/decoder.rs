@@ -118,7 +118,11 @@ impl GeminiDecoder {
 fn add_text(text: &str, thought: bool, mark: Option<Mark>, add: &mut impl FnMut(Piece)) {
     if !text.is_empty() {
         let text = text.to_owned();
-        add(if thought { Piece::Reasoning(text) } else { Piece::Text(text) });
+        add(if thought {
+            Piece::Reasoning(text)
+        } else {
+            Piece::Text(text)
+        });
     }
     match mark {
         None => {}

@@ -81,8 +81,8 @@ impl GeminiEncoder {
             Piece::EncryptedReasoning(sealed) => sealed_part(sealed),
         };
         // Calls stand before what came after them.
-        let mut parts = held.whole_calls();
-        let calls = (!parts.is_empty()).then(|| candidate(choice, std::mem::take(&mut parts)));
+        let calls = held.whole_calls();
+        let calls = (!calls.is_empty()).then(|| candidate(choice, calls));
         let calls = calls.map(|calls| self.chunk(vec![calls], false));
         calls
             .into_iter()
@@ -164,7 +164,12 @@ impl Encoder for GeminiEncoder {
     fn end(&mut self) -> Vec<Bytes> {
         let mut last = Vec::with_capacity(self.choices.len());
         for (choice, mut held) in std::mem::take(&mut self.choices) {
-            let mut candidate = candidate(choice, held.whole_calls());
+            let mut parts = held.whole_calls();
+            if parts.is_empty() {
+                // Google's clients keep no answer with a chunk without parts.
+                parts.push(text_part(""));
+            }
+            let mut candidate = candidate(choice, parts);
             finish(&mut candidate, held.finish.as_ref(), held.malformed.as_deref());
             note(&mut candidate, &held.citations, &held.logprobs);
             last.push(candidate);

@@ -26,7 +26,9 @@ impl Generation {
         if name.starts_with("gemma") || name.starts_with("learnlm") {
             return Generation::BeforeThinking;
         }
-        let version = name.strip_prefix("gemini-").and_then(|rest| rest.split('-').next());
+        let version = name
+            .strip_prefix("gemini-")
+            .and_then(|rest| rest.split('-').next());
         let mut numbers = version.unwrap_or_default().split('.');
         let mut number = || numbers.next().and_then(|number| number.parse::<u32>().ok());
         match (number(), number()) {

@@ -67,7 +67,11 @@ mod tests {
 
     #[test]
     fn nothing_of_nothing() {
-        for result in [json!({}), json!({"chosenCandidates": []}), json!({"chosenCandidates": 1})] {
+        for result in [
+            json!({}),
+            json!({"chosenCandidates": []}),
+            json!({"chosenCandidates": 1}),
+        ] {
             assert_eq!(read(&result), None);
         }
         assert_eq!(written(&[json!({"content": null}), json!(1)]), None);

@@ -17,7 +17,11 @@ pub(super) fn written(media: &Media) -> Result<Value, &'static str> {
         Source::Data { media_type, base64 } => {
             Ok(json!({"inlineData": {"mimeType": media_type, "data": base64}}))
         }
-        Source::Url(uri) if ["https://", "http://", "gs://"].iter().any(|scheme| uri.starts_with(scheme)) => {
+        Source::Url(uri)
+            if ["https://", "http://", "gs://"]
+                .iter()
+                .any(|scheme| uri.starts_with(scheme)) =>
+        {
             Ok(file(uri))
         }
         Source::Url(_) => Err("is no address that Gemini can read: expected https://, http:// or gs://"),
@@ -134,17 +138,29 @@ mod tests {
     #[test]
     fn media_that_have_a_part() {
         for (source, expected) in [
-            (data("image/png", "iVB"), json!({"inlineData": {"mimeType": "image/png", "data": "iVB"}})),
+            (
+                data("image/png", "iVB"),
+                json!({"inlineData": {"mimeType": "image/png", "data": "iVB"}}),
+            ),
             (
                 Source::Url("https://a.example/x.JPG?size=1".into()),
                 json!({"fileData": {"mimeType": "image/jpeg", "fileUri": "https://a.example/x.JPG?size=1"}}),
             ),
-            (Source::Url("https://a.example/x".into()), json!({"fileData": {"fileUri": "https://a.example/x"}})),
-            (Source::FileId("gs://b/x".into()), json!({"fileData": {"fileUri": "gs://b/x"}})),
+            (
+                Source::Url("https://a.example/x".into()),
+                json!({"fileData": {"fileUri": "https://a.example/x"}}),
+            ),
+            (
+                Source::FileId("gs://b/x".into()),
+                json!({"fileData": {"fileUri": "gs://b/x"}}),
+            ),
         ] {
             assert_eq!(written(&Media::of(source)), Ok(expected));
         }
-        for source in [Source::FileId("file-abc".into()), Source::Url("ftp://a.example/x".into())] {
+        for source in [
+            Source::FileId("file-abc".into()),
+            Source::Url("ftp://a.example/x".into()),
+        ] {
             assert!(written(&Media::of(source)).is_err());
         }
     }
@@ -153,12 +169,20 @@ mod tests {
     fn parts_that_are_media() {
         let image = |source| Some(Content::Image(Media::of(source)));
         for (value, expected) in [
-            (json!({"mime_type": "image/png", "data": "a-_\n"}), image(data("image/png", "a+/"))),
+            (
+                json!({"mime_type": "image/png", "data": "a-_\n"}),
+                image(data("image/png", "a+/")),
+            ),
             (
                 json!({"mimeType": "image/png", "fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}),
-                image(Source::FileId("https://generativelanguage.googleapis.com/v1beta/files/x".into())),
+                image(Source::FileId(
+                    "https://generativelanguage.googleapis.com/v1beta/files/x".into(),
+                )),
             ),
-            (json!({"fileUri": "https://a.example/x.gif"}), image(Source::Url("https://a.example/x.gif".into()))),
+            (
+                json!({"fileUri": "https://a.example/x.gif"}),
+                image(Source::Url("https://a.example/x.gif".into())),
+            ),
             (
                 json!({"mimeType": "application/pdf", "data": "JVB"}),
                 Some(Content::Document(Media::of(data("application/pdf", "JVB")))),

@@ -30,7 +30,9 @@ pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     let found = object.get(name).filter(|value| !value.is_null());
     found.or_else(|| {
         let mut others = object.iter().filter(|(_, value)| !value.is_null());
-        others.find(|(key, _)| key.contains('_') && camel(key) == name).map(|(_, value)| value)
+        others
+            .find(|(key, _)| key.contains('_') && camel(key) == name)
+            .map(|(_, value)| value)
     })
 }
 
@@ -43,9 +45,12 @@ pub(super) fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 pub(super) fn count(value: &Value) -> Option<u64> {
     match value {
         // Some write `12.0`. The cast saturates, and the fraction is nothing to count.
-        Value::Number(number) => number
-            .as_u64()
-            .or_else(|| number.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)),
+        Value::Number(number) => number.as_u64().or_else(|| {
+            number
+                .as_f64()
+                .filter(|number| *number >= 0.0)
+                .map(|number| number as u64)
+        }),
         Value::String(text) => text.parse().ok(),
         _ => None,
     }

@@ -62,13 +62,19 @@ impl<'a> Part<'a> {
                 return Part::Media(data, name);
             }
         }
-        let thought = member(part, "thought").and_then(Value::as_bool).unwrap_or_default();
+        let thought = member(part, "thought")
+            .and_then(Value::as_bool)
+            .unwrap_or_default();
         match member(part, "text") {
             Some(Value::String(text)) => Part::Text { text, thought, mark },
             Some(_) => Part::Other("text".to_owned()),
             None => match other_member(part) {
                 Some(name) => Part::Other(name),
-                None if mark.is_some() => Part::Text { text: "", thought, mark },
+                None if mark.is_some() => Part::Text {
+                    text: "",
+                    thought,
+                    mark,
+                },
                 None => Part::Nothing,
             },
         }

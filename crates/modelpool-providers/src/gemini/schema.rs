@@ -41,7 +41,10 @@ pub(super) fn is_own_form(schema: &Value) -> bool {
         "array" => schema.contains_key("items"),
         _ => schema.contains_key("anyOf") && !schema.contains_key("type"),
     };
-    complete && schema.iter().all(|(name, value)| is_own_member(kind, name, value))
+    complete
+        && schema
+            .iter()
+            .all(|(name, value)| is_own_member(kind, name, value))
 }
 
 fn is_own_member(kind: &str, name: &str, value: &Value) -> bool {
@@ -155,16 +158,31 @@ mod tests {
     #[test]
     fn what_the_own_form_says() {
         for (schema, own) in [
-            (json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}}, "required": ["a"]}), true),
-            (json!({"type": "array", "items": {"type": "integer", "format": "int32", "minimum": 1}}), true),
+            (
+                json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}}, "required": ["a"]}),
+                true,
+            ),
+            (
+                json!({"type": "array", "items": {"type": "integer", "format": "int32", "minimum": 1}}),
+                true,
+            ),
             (json!({"anyOf": [{"type": "string"}, {"type": "number"}]}), true),
-            (json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false}), false),
+            (
+                json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false}),
+                false,
+            ),
             (json!({"$schema": "x", "type": "string"}), false),
             (json!({"type": ["string", "null"]}), false),
             (json!({"type": "integer", "enum": [1]}), false),
             (json!({"type": "string", "format": "uri"}), false),
-            (json!({"type": "object", "properties": {"a": {"type": "object"}}}), false),
-            (json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {}}), false),
+            (
+                json!({"type": "object", "properties": {"a": {"type": "object"}}}),
+                false,
+            ),
+            (
+                json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {}}),
+                false,
+            ),
             (json!({"type": "array"}), false),
             (json!({"type": "object", "properties": {}}), false),
             (json!({"type": "string", "const": "a"}), false),
@@ -180,9 +198,15 @@ mod tests {
         for (schema, empty) in [
             (json!({}), true),
             (json!(null), true),
-            (json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false}), true),
+            (
+                json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false}),
+                true,
+            ),
             (json!({"type": "object", "additionalProperties": true}), false),
-            (json!({"type": "object", "additionalProperties": {"type": "string"}}), false),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "string"}}),
+                false,
+            ),
             (json!({"type": "object", "properties": {"a": {}}}), false),
             (json!({"type": "string"}), false),
             (json!({"$ref": "#"}), false),

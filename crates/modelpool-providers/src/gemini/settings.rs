@@ -25,7 +25,11 @@ pub(super) fn generation_config(config: &Value, conversation: &mut Conversation)
         match name.as_ref() {
             "maxOutputTokens" => conversation.max_output_tokens = Some(whole(value, field)?),
             "candidateCount" => conversation.choices = Some(small(value, field)?),
-            "responseLogprobs" => wants_logprobs = value.as_bool().ok_or_else(|| fault(field, value, "true or false"))?,
+            "responseLogprobs" => {
+                wants_logprobs = value
+                    .as_bool()
+                    .ok_or_else(|| fault(field, value, "true or false"))?
+            }
             "logprobs" => alternatives = small(value, field)?,
             "responseMimeType" => output.media_type = Some(words(value, &field)?),
             "responseSchema" => output.schema = Some(from_own_form(value)),
@@ -33,7 +37,11 @@ pub(super) fn generation_config(config: &Value, conversation: &mut Conversation)
             "thinkingConfig" => conversation.reasoning = reasoning(value)?,
             "responseModalities" => {
                 let modalities = value.as_array().map_or(&[][..], Vec::as_slice);
-                let text = |modality: &Value| modality.as_str().is_some_and(|word| word.eq_ignore_ascii_case("text"));
+                let text = |modality: &Value| {
+                    modality
+                        .as_str()
+                        .is_some_and(|word| word.eq_ignore_ascii_case("text"))
+                };
                 if !modalities.iter().all(text) {
                     conversation.untranslatable.push(field);
                 }
@@ -50,7 +58,12 @@ pub(super) fn generation_config(config: &Value, conversation: &mut Conversation)
 }
 
 /// Whether the member is one of those, and then it is read.
-fn sampling(name: &str, value: &Value, field: &str, conversation: &mut Conversation) -> Result<bool, BodyError> {
+fn sampling(
+    name: &str,
+    value: &Value,
+    field: &str,
+    conversation: &mut Conversation,
+) -> Result<bool, BodyError> {
     let sampling = &mut conversation.sampling;
     let fraction = || number(value).ok_or_else(|| fault(field, value, "a number"));
     match name {
@@ -65,8 +78,13 @@ fn sampling(name: &str, value: &Value, field: &str, conversation: &mut Conversat
             sampling.seed = Some(seed.ok_or_else(|| fault(field, value, "a whole number"))?);
         }
         "stopSequences" => {
-            let texts = value.as_array().ok_or_else(|| fault(field, value, "a list of texts"))?;
-            sampling.stop = texts.iter().map(|text| words(text, field)).collect::<Result<_, _>>()?;
+            let texts = value
+                .as_array()
+                .ok_or_else(|| fault(field, value, "a list of texts"))?;
+            sampling.stop = texts
+                .iter()
+                .map(|text| words(text, field))
+                .collect::<Result<_, _>>()?;
         }
         _ => return Ok(false),
     }
@@ -166,7 +184,8 @@ fn declarations(list: &Value, field: &str, conversation: &mut Conversation) -> R
         .ok_or_else(|| fault(field, list, "a list of functions"))?;
     for (at, function) in each.iter().enumerate() {
         let name = text(function, "name").filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| fault(format!("{field}[{at}]"), function, "a function with a `name`"))?;
+        let name =
+            name.ok_or_else(|| fault(format!("{field}[{at}]"), function, "a function with a `name`"))?;
         let own = member(function, "parameters").map(from_own_form);
         conversation.tools.push(Tool {
             name: name.to_owned(),
@@ -188,7 +207,9 @@ pub(super) fn tool_config(config: &Value, conversation: &mut Conversation) -> Re
         if name == "functionCallingConfig" {
             calling(value, conversation)?;
         } else {
-            conversation.hints.insert(format!("toolConfig.{name}"), value.clone());
+            conversation
+                .hints
+                .insert(format!("toolConfig.{name}"), value.clone());
         }
     }
     Ok(())
@@ -197,21 +218,31 @@ pub(super) fn tool_config(config: &Value, conversation: &mut Conversation) -> Re
 fn calling(config: &Value, conversation: &mut Conversation) -> Result<(), BodyError> {
     let field = "toolConfig.functionCallingConfig";
     let mode = member(config, "mode");
-    let word = mode.and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
+    let word = mode
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     let choice = match word.as_str() {
         "" if mode.is_none() => None,
         "MODE_UNSPECIFIED" => None,
         "AUTO" => Some(ToolChoice::Auto),
         "VALIDATED" => {
             // Its calls follow their schemas.
-            conversation.tools.iter_mut().for_each(|tool| tool.strict = Some(true));
+            conversation
+                .tools
+                .iter_mut()
+                .for_each(|tool| tool.strict = Some(true));
             Some(ToolChoice::Auto)
         }
         "ANY" => Some(ToolChoice::Required),
         "NONE" => Some(ToolChoice::None),
         _ => {
             let found = mode.unwrap_or(&Value::Null);
-            return Err(fault(format!("{field}.mode"), found, "`AUTO`, `ANY`, `NONE` or `VALIDATED`"));
+            return Err(fault(
+                format!("{field}.mode"),
+                found,
+                "`AUTO`, `ANY`, `NONE` or `VALIDATED`",
+            ));
         }
     };
     conversation.tool_choice = choice;
@@ -220,10 +251,18 @@ fn calling(config: &Value, conversation: &mut Conversation) -> Result<(), BodyEr
     };
     // The others may not be called, so the model need not know them.
     if !allowed.is_empty() && word != "NONE" {
-        let is_allowed = |tool: &Tool| allowed.iter().any(|name| name.as_str() == Some(tool.name.as_str()));
+        let is_allowed = |tool: &Tool| {
+            allowed
+                .iter()
+                .any(|name| name.as_str() == Some(tool.name.as_str()))
+        };
         if !conversation.tools.iter().any(is_allowed) {
             let list = Value::Array(allowed.clone());
-            return Err(fault(format!("{field}.allowedFunctionNames"), &list, "names of functions in `tools`"));
+            return Err(fault(
+                format!("{field}.allowedFunctionNames"),
+                &list,
+                "names of functions in `tools`",
+            ));
         }
         match (allowed.as_slice(), &conversation.tool_choice) {
             ([Value::String(name)], Some(ToolChoice::Required)) => {

@@ -1,6 +1,8 @@
-//! Tests of the whole folder, one file a side.
+//! Tests of the whole folder, by what they look at.
 
 mod answers;
 mod bodies;
+mod limits;
 mod requests;
+mod round;
 mod streams;

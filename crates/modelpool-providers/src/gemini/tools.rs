@@ -18,7 +18,11 @@ fn declaration(tool: &Tool) -> Value {
         declaration["description"] = description.as_str().into();
     }
     // An object without properties is refused; a function without parameters takes none.
-    if let Some(parameters) = tool.parameters.as_ref().filter(|schema| !schema::is_empty_object(schema)) {
+    if let Some(parameters) = tool
+        .parameters
+        .as_ref()
+        .filter(|schema| !schema::is_empty_object(schema))
+    {
         let member = if schema::is_own_form(parameters) {
             "parameters"
         } else {
@@ -33,9 +37,10 @@ fn declaration(tool: &Tool) -> Value {
 pub(super) fn config(conversation: &Conversation) -> Result<Option<Value>, Untranslatable> {
     if conversation.tools.is_empty() {
         return match &conversation.tool_choice {
-            Some(ToolChoice::Required | ToolChoice::Named(_)) => {
-                Err(Untranslatable::new("tool_choice", "asks for a tool where there is none"))
-            }
+            Some(ToolChoice::Required | ToolChoice::Named(_)) => Err(Untranslatable::new(
+                "tool_choice",
+                "asks for a tool where there is none",
+            )),
             _ => Ok(None),
         };
     }

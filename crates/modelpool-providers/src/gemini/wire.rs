@@ -21,7 +21,9 @@ pub(crate) struct GeminiWire {
 impl GeminiWire {
     /// For the address a user gave.
     pub(crate) fn of_address(given: &Uri) -> Self {
-        let vertex = given.host().is_some_and(|host| host.ends_with("aiplatform.googleapis.com"));
+        let vertex = given
+            .host()
+            .is_some_and(|host| host.ends_with("aiplatform.googleapis.com"));
         Self { vertex }
     }
 
@@ -124,7 +126,12 @@ mod tests {
         let google = "https://generativelanguage.googleapis.com";
         let vertex = "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/publishers/google";
         for (given, model, stream, expected) in [
-            (google, "gemini-3-flash", false, format!("{google}/v1beta/models/gemini-3-flash:generateContent")),
+            (
+                google,
+                "gemini-3-flash",
+                false,
+                format!("{google}/v1beta/models/gemini-3-flash:generateContent"),
+            ),
             (
                 "https://generativelanguage.googleapis.com/",
                 "models/gemini-3-flash",
@@ -137,8 +144,18 @@ mod tests {
                 false,
                 format!("{google}/v1/tunedModels/mine:generateContent"),
             ),
-            (vertex, "gemini-2.5-pro", true, format!("{vertex}/models/gemini-2.5-pro:streamGenerateContent?alt=sse")),
-            ("http://localhost:8080/g", "../a?b", false, "http://localhost:8080/g/models/..%2Fa%3Fb:generateContent".into()),
+            (
+                vertex,
+                "gemini-2.5-pro",
+                true,
+                format!("{vertex}/models/gemini-2.5-pro:streamGenerateContent?alt=sse"),
+            ),
+            (
+                "http://localhost:8080/g",
+                "../a?b",
+                false,
+                "http://localhost:8080/g/models/..%2Fa%3Fb:generateContent".into(),
+            ),
         ] {
             assert_eq!(url(given, model, stream), expected);
         }
@@ -159,7 +176,9 @@ mod tests {
     #[test]
     fn keys_and_tokens() {
         let wire = GeminiWire::default();
-        let vertex = GeminiWire::of_address(&Uri::from_static("https://aiplatform.googleapis.com/v1/publishers/google"));
+        let vertex = GeminiWire::of_address(&Uri::from_static(
+            "https://aiplatform.googleapis.com/v1/publishers/google",
+        ));
         for (wire, key, name) in [
             (wire, "AIzaSy", "x-goog-api-key"),
             (wire, "any", "x-goog-api-key"),
@@ -168,7 +187,11 @@ mod tests {
             (vertex, "AQ.Ab8", "x-goog-api-key"),
         ] {
             let headers = wire.headers(Some(key));
-            let expected = if name == "authorization" { format!("Bearer {key}") } else { key.to_owned() };
+            let expected = if name == "authorization" {
+                format!("Bearer {key}")
+            } else {
+                key.to_owned()
+            };
             assert_eq!(headers, [(HeaderName::from_static(name), expected)]);
         }
         assert!(wire.headers(None).is_empty());

@@ -100,7 +100,11 @@ mod tests {
             ("STOP", FinishReason::Stop, "STOP"),
             ("MAX_TOKENS", FinishReason::Length, "MAX_TOKENS"),
             ("SPII", FinishReason::ContentFilter, "SAFETY"),
-            (MALFORMED_CALL, FinishReason::Other(MALFORMED_CALL.into()), MALFORMED_CALL),
+            (
+                MALFORMED_CALL,
+                FinishReason::Other(MALFORMED_CALL.into()),
+                MALFORMED_CALL,
+            ),
             ("NEW_WORD", FinishReason::Other("NEW_WORD".into()), "OTHER"),
         ] {
             assert_eq!(finish_reason(word, false), Some(reason.clone()));

@@ -24,7 +24,10 @@ pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<
     let contents = Contents::new(conversation, generation, &mut dropped).write()?;
     body.insert("contents".to_owned(), contents.into());
     if let Some(instructions) = instructions(conversation)? {
-        body.insert("systemInstruction".to_owned(), json!({"parts": [{"text": instructions}]}));
+        body.insert(
+            "systemInstruction".to_owned(),
+            json!({"parts": [{"text": instructions}]}),
+        );
     }
     if let Some(tools) = tools::declarations(&conversation.tools) {
         body.insert("tools".to_owned(), tools);
@@ -54,10 +57,16 @@ pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<
 /// All instructions, in one.
 fn instructions(conversation: &Conversation) -> Result<Option<String>, Untranslatable> {
     for (at, message) in conversation.messages.iter().enumerate() {
-        let other = message.content.iter().position(|part| !matches!(part, Content::Text(_)));
+        let other = message
+            .content
+            .iter()
+            .position(|part| !matches!(part, Content::Text(_)));
         if let (Role::System, Some(part)) = (message.role, other) {
             let field = format!("messages[{at}].content[{part}]");
-            return Err(Untranslatable::new(field, "is not text, as instructions on Gemini's wire are"));
+            return Err(Untranslatable::new(
+                field,
+                "is not text, as instructions on Gemini's wire are",
+            ));
         }
     }
     Ok(conversation.instructions().filter(|text| !text.is_empty()))

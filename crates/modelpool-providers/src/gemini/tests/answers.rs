@@ -5,7 +5,7 @@ use modelpool_core::{ErrorKind, FinishReason, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::bodies::any_json;
+use super::round::any_json;
 use crate::failure::from_object;
 use crate::gemini::{GeminiCaller, GeminiWire};
 use crate::neutral::{
@@ -149,7 +149,10 @@ fn what_is_no_answer() {
         (json!({"candidates": []}), "the answer has no `candidates`"),
         (json!([1]), "the answer has no `candidates`"),
         (
-            with_parts(&json!([{"inlineData": {"mimeType": "image/png", "data": ""}}]), "STOP"),
+            with_parts(
+                &json!([{"inlineData": {"mimeType": "image/png", "data": ""}}]),
+                "STOP",
+            ),
             "the answer holds a part that has no place in other wires: `inlineData`",
         ),
         (
@@ -157,7 +160,10 @@ fn what_is_no_answer() {
             "the answer holds a part that has no place in other wires: `executableCode`",
         ),
         (
-            with_parts(&json!([{"functionCall": {"name": "f", "willContinue": true}}]), "STOP"),
+            with_parts(
+                &json!([{"functionCall": {"name": "f", "willContinue": true}}]),
+                "STOP",
+            ),
             "the answer holds a part that has no place in other wires: `functionCall.willContinue`",
         ),
         (
@@ -167,7 +173,10 @@ fn what_is_no_answer() {
     ] {
         assert_eq!(read(&body), Err(Broken::Protocol(expected.into())));
     }
-    assert!(matches!(GeminiWire::default().read(&Bytes::from_static(b"<html>")), Err(Broken::Protocol(_))));
+    assert!(matches!(
+        GeminiWire::default().read(&Bytes::from_static(b"<html>")),
+        Err(Broken::Protocol(_))
+    ));
 }
 
 #[test]
@@ -190,7 +199,8 @@ fn refusals_are_typed() {
         assert_eq!(object["promptFeedback"], feedback);
         assert_eq!(*from_object(&object, &[]).kind(), ErrorKind::ContentFilter);
     }
-    let ratings_only = json!({"promptFeedback": {"safetyRatings": []}, "candidates": [{"finishReason": "STOP"}]});
+    let ratings_only =
+        json!({"promptFeedback": {"safetyRatings": []}, "candidates": [{"finishReason": "STOP"}]});
     assert!(read(&ratings_only).is_ok());
 }
 
@@ -249,7 +259,9 @@ fn what_others_answer() {
     // Strangers' signatures come back from the caller as they were.
     let parts = expected["candidates"][0]["content"]["parts"].as_array().unwrap();
     let body = json!({"contents": [{"role": "model", "parts": &parts[..2]}]});
-    let back = GeminiCaller::default().conversation(body.to_string().as_bytes()).unwrap();
+    let back = GeminiCaller::default()
+        .conversation(body.to_string().as_bytes())
+        .unwrap();
     assert_eq!(back.messages[0].content, answer.choices[0].content[..2]);
 
     answer.choices[0].content = vec![Content::text("x"), call("i", "{\"a\":")];
@@ -257,7 +269,11 @@ fn what_others_answer() {
     assert_eq!(candidate["finishReason"], "MALFORMED_FUNCTION_CALL");
     assert_eq!(candidate["content"]["parts"], json!([{"text": "x"}]));
     answer.choices[0] = Choice::default();
-    assert_eq!(write(&answer)["candidates"][0].get("finishReason"), None, "not known to be whole");
+    assert_eq!(
+        write(&answer)["candidates"][0].get("finishReason"),
+        None,
+        "not known to be whole"
+    );
 }
 
 proptest! {

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::gemini::GeminiWire;
 use crate::neutral::{
-    Content, Conversation, Issuer, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Signature, Source, Tool,
-    ToolCall, ToolChoice, ToolResult, Untranslatable, Written,
+    Content, Conversation, Issuer, Media, Message, OutputForm, Reasoning, ReasoningPart, Role, Signature,
+    Source, Tool, ToolCall, ToolChoice, ToolResult, Untranslatable, Written,
 };
 use crate::wire::{Target, Wire};
 
-fn write_for(model: &str, conversation: &Conversation) -> Result<Written, Untranslatable> {
+pub(super) fn write_for(model: &str, conversation: &Conversation) -> Result<Written, Untranslatable> {
     let target = Target {
         operation: Operation::Chat,
         model,
@@ -27,15 +27,15 @@ fn body(conversation: &Conversation) -> Value {
     body_for("gemini-3-flash", conversation)
 }
 
-fn refused(conversation: &Conversation) -> String {
+pub(super) fn refused(conversation: &Conversation) -> String {
     write_for("gemini-2.5-flash", conversation).unwrap_err().field
 }
 
-fn says(role: Role, text: &str) -> Message {
+pub(super) fn says(role: Role, text: &str) -> Message {
     Message::new(role, vec![Content::text(text)])
 }
 
-fn asks(text: &str) -> Conversation {
+pub(super) fn asks(text: &str) -> Conversation {
     Conversation {
         messages: vec![says(Role::User, text)],
         ..Conversation::default()
@@ -49,7 +49,7 @@ fn talk(messages: Vec<Message>) -> Conversation {
     }
 }
 
-fn call(id: &str, arguments: &str, signature: Option<Signature>) -> Content {
+pub(super) fn call(id: &str, arguments: &str, signature: Option<Signature>) -> Content {
     Content::ToolCall(ToolCall {
         id: id.into(),
         name: "weather".into(),
@@ -58,7 +58,7 @@ fn call(id: &str, arguments: &str, signature: Option<Signature>) -> Content {
     })
 }
 
-fn result(id: &str, text: &str) -> Message {
+pub(super) fn result(id: &str, text: &str) -> Message {
     let result = ToolResult {
         call_id: id.into(),
         content: vec![Content::text(text)],
@@ -67,7 +67,7 @@ fn result(id: &str, text: &str) -> Message {
     Message::new(Role::Tool, vec![Content::ToolResult(result)])
 }
 
-fn tool(parameters: Option<Value>) -> Tool {
+pub(super) fn tool(parameters: Option<Value>) -> Tool {
     Tool {
         name: "weather".into(),
         parameters,
@@ -105,7 +105,13 @@ fn instructions_stand_apart_and_turns_are_merged() {
 fn calls_and_their_results() {
     let conversation = talk(vec![
         says(Role::User, "?"),
-        Message::new(Role::Assistant, vec![call("a", r#"{"city":"Rome"}"#, gemini("c2ln")), call("b", "", None)]),
+        Message::new(
+            Role::Assistant,
+            vec![
+                call("a", r#"{"city":"Rome"}"#, gemini("c2ln")),
+                call("b", "", None),
+            ],
+        ),
         result("a", r#"{"sky":"clear"}"#),
         result("b", "rain"),
         says(Role::User, "go on"),
@@ -133,8 +139,16 @@ fn answers_of_tools_as_objects() {
         ("", false, json!({"output": ""})),
         (r#"{"a":[1.5,-3]}"#, false, json!({"a": [1.5, -3]})),
         // As a number it would come out as another.
-        (r#"{"id":1234567890123456789}"#, false, json!({"output": r#"{"id":1234567890123456789}"#})),
-        (r#"{"id":[12345678901234567890123]}"#, false, json!({"output": r#"{"id":[12345678901234567890123]}"#})),
+        (
+            r#"{"id":1234567890123456789}"#,
+            false,
+            json!({"output": r#"{"id":1234567890123456789}"#}),
+        ),
+        (
+            r#"{"id":[12345678901234567890123]}"#,
+            false,
+            json!({"output": r#"{"id":[12345678901234567890123]}"#}),
+        ),
         (r#"{"a":1}"#, true, json!({"error": r#"{"a":1}"#})),
     ] {
         let result = ToolResult {
@@ -145,7 +159,10 @@ fn answers_of_tools_as_objects() {
         };
         let message = Message::new(Role::Tool, vec![Content::ToolResult(result)]);
         let body = body(&talk(vec![message]));
-        assert_eq!(body["contents"][0]["parts"][0]["functionResponse"]["response"], expected, "{text}");
+        assert_eq!(
+            body["contents"][0]["parts"][0]["functionResponse"]["response"], expected,
+            "{text}"
+        );
     }
 }
 
@@ -159,7 +176,10 @@ fn media_in_results_from_the_third_generation_on() {
     };
     let conversation = talk(vec![Message::new(Role::Tool, vec![Content::ToolResult(result)])]);
     let expected = json!([{"inlineData": {"mimeType": "image/png", "data": "iVB"}}]);
-    assert_eq!(body(&conversation)["contents"][0]["parts"][0]["functionResponse"]["parts"], expected);
+    assert_eq!(
+        body(&conversation)["contents"][0]["parts"][0]["functionResponse"]["parts"],
+        expected
+    );
     assert_eq!(refused(&conversation), "messages[0].content[0]");
 }
 
@@ -168,15 +188,31 @@ fn calls_of_other_models_skip_the_check_where_there_is_one() {
     let stranger = Some(Signature::new(Issuer::Anthropic, "EqQB"));
     let conversation = talk(vec![
         says(Role::User, "?"),
-        Message::new(Role::Assistant, vec![Content::text("hm"), call("a", "{}", stranger), call("b", "{}", None)]),
+        Message::new(
+            Role::Assistant,
+            vec![
+                Content::text("hm"),
+                call("a", "{}", stranger),
+                call("b", "{}", None),
+            ],
+        ),
     ]);
     let signatures = |body: &Value| -> Vec<Value> {
         let parts = body["contents"][1]["parts"].as_array().unwrap();
-        parts.iter().map(|part| part["thoughtSignature"].clone()).collect()
+        parts
+            .iter()
+            .map(|part| part["thoughtSignature"].clone())
+            .collect()
     };
     let placeholder = "skip_thought_signature_validator";
-    assert_eq!(signatures(&body(&conversation)), [json!(null), json!(placeholder), json!(null)]);
-    assert_eq!(signatures(&body_for("gemini-2.5-pro", &conversation)), [json!(null), json!(null), json!(null)]);
+    assert_eq!(
+        signatures(&body(&conversation)),
+        [json!(null), json!(placeholder), json!(null)]
+    );
+    assert_eq!(
+        signatures(&body_for("gemini-2.5-pro", &conversation)),
+        [json!(null), json!(null), json!(null)]
+    );
 }
 
 #[test]
@@ -212,16 +248,26 @@ fn reasoning_goes_back_to_its_issuer_only() {
 #[test]
 fn tools_and_the_choice_among_them() {
     let own = json!({"type": "object", "properties": {"city": {"type": "string"}}});
-    let strict = json!({"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": false});
+    let strict =
+        json!({"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": false});
     for (parameters, expected) in [
         (None, json!({"name": "weather"})),
-        (Some(json!({"type": "object", "properties": {}})), json!({"name": "weather"})),
+        (
+            Some(json!({"type": "object", "properties": {}})),
+            json!({"name": "weather"}),
+        ),
         (Some(own.clone()), json!({"name": "weather", "parameters": own})),
-        (Some(strict.clone()), json!({"name": "weather", "parametersJsonSchema": strict})),
+        (
+            Some(strict.clone()),
+            json!({"name": "weather", "parametersJsonSchema": strict}),
+        ),
     ] {
         let mut conversation = asks("?");
         conversation.tools = vec![tool(parameters)];
-        assert_eq!(body(&conversation)["tools"], json!([{"functionDeclarations": [expected]}]));
+        assert_eq!(
+            body(&conversation)["tools"],
+            json!([{"functionDeclarations": [expected]}])
+        );
     }
     for (choice, strict, expected) in [
         (None, None, json!(null)),
@@ -238,7 +284,10 @@ fn tools_and_the_choice_among_them() {
         let mut conversation = asks("?");
         conversation.tools = vec![Tool { strict, ..tool(None) }];
         conversation.tool_choice = choice;
-        assert_eq!(body(&conversation)["toolConfig"]["functionCallingConfig"], expected);
+        assert_eq!(
+            body(&conversation)["toolConfig"]["functionCallingConfig"],
+            expected
+        );
     }
 }
 
@@ -275,7 +324,10 @@ fn how_the_answer_is_drawn() {
     });
     assert_eq!(body(&conversation)["generationConfig"], expected);
     conversation.output = OutputForm::Json;
-    assert_eq!(body(&conversation)["generationConfig"]["responseSchema"], json!(null));
+    assert_eq!(
+        body(&conversation)["generationConfig"]["responseSchema"],
+        json!(null)
+    );
     let schema = json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}});
     conversation.output = OutputForm::Schema {
         name: None,
@@ -283,83 +335,8 @@ fn how_the_answer_is_drawn() {
         schema: schema.clone(),
         strict: None,
     };
-    assert_eq!(body(&conversation)["generationConfig"]["responseJsonSchema"], schema);
-}
-
-#[test]
-fn hints_without_a_place_are_named() {
-    let mut conversation = asks("?");
-    conversation.sampling.seed = Some(1 << 40);
-    conversation.messages[0].name = Some("Ann".into());
-    conversation.messages[0].content.push(Content::Image(Media {
-        detail: Some("low".into()),
-        name: Some("a.png".into()),
-        ..Media::of(Source::Url("https://a.example/a.png".into()))
-    }));
-    conversation.reasoning = Some(Reasoning {
-        visible: Some(true),
-        ..Reasoning::default()
-    });
-    conversation.hints = json!({"user": "u", "safetySettings": [], "generationConfig.mediaResolution": "LOW"})
-        .as_object()
-        .cloned()
-        .unwrap();
-    let written = write_for("gemini-2.0-flash", &conversation).unwrap();
-    let expected = [
-        "messages[0].name",
-        "messages[0].content[1].detail",
-        "messages[0].content[1].filename",
-        "seed",
-        "reasoning_effort",
-        "user",
-    ];
-    assert_eq!(written.dropped, expected);
-    let body: Value = serde_json::from_slice(&written.body).unwrap();
-    assert_eq!(body["safetySettings"], json!([]));
-    assert_eq!(body["generationConfig"], json!({"mediaResolution": "LOW"}));
-}
-
-#[test]
-fn what_cannot_be_said_is_refused() {
-    let with = |change: fn(&mut Conversation)| {
-        let mut conversation = asks("?");
-        conversation.tools = vec![tool(None)];
-        change(&mut conversation);
-        refused(&conversation)
-    };
-    type Case = (fn(&mut Conversation), &'static str);
-    let cases: [Case; 11] = [
-        (|c| c.untranslatable = vec!["previous_response_id".into()], "previous_response_id"),
-        (|c| c.parallel_tools = Some(false), "parallel_tool_calls"),
-        (|c| c.output = OutputForm::Json, "response_format"),
-        (|c| c.sampling.stop = vec!["a".into(); 6], "stop"),
-        (|c| c.logprobs = Some(21), "top_logprobs"),
-        (|c| c.messages[0].role = Role::System, "messages"),
-        (|c| c.messages.push(result("nobody", "x")), "messages[1].tool_call_id"),
-        (
-            |c| c.messages.push(Message::new(Role::Assistant, vec![call("a", "{\"a\":", None)])),
-            "messages[1].tool_calls",
-        ),
-        (
-            |c| c.messages.push(Message::new(Role::Assistant, vec![call("a", "[1]", None)])),
-            "messages[1].tool_calls",
-        ),
-        (
-            |c| c.messages[0].content.push(Content::Image(Media::of(Source::FileId("file-1".into())))),
-            "messages[0].content[1]",
-        ),
-        (
-            |c| {
-                let image = Content::Image(Media::of(Source::Url("https://a.example/a.png".into())));
-                c.messages.push(Message::new(Role::System, vec![image]));
-            },
-            "messages[1].content[0]",
-        ),
-    ];
-    for (change, field) in cases {
-        assert_eq!(with(change), field);
-    }
-    let mut conversation = asks("?");
-    conversation.tool_choice = Some(ToolChoice::Required);
-    assert_eq!(refused(&conversation), "tool_choice");
+    assert_eq!(
+        body(&conversation)["generationConfig"]["responseJsonSchema"],
+        schema
+    );
 }
