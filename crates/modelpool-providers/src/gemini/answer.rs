@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::logprobs;
 use super::media;
 use super::names::{count, member, text};
-use super::parts::{Call, Part, call_part, push_reasoning, push_text, text_part};
+use super::parts::{Call, Part, To, call_part, push_reasoning, push_text, text_part};
 use super::words::{MALFORMED_CALL, finish_reason, finish_word, usage, usage_metadata};
 use crate::neutral::{Answer, Choice, Content, Head, ToolCall, made_up_id};
 use crate::wire::Broken;
@@ -187,8 +187,8 @@ fn written_choice(at: u32, choice: &Choice) -> Value {
                 citations.extend_from_slice(&text.citations);
             }
             Content::Refusal(text) => written.push(text_part(text)),
-            Content::Reasoning(reasoning) => push_reasoning(&mut written, reasoning, false),
-            Content::ToolCall(call) => match call_part(call, false) {
+            Content::Reasoning(reasoning) => push_reasoning(&mut written, reasoning, To::Caller),
+            Content::ToolCall(call) => match call_part(call, To::Caller) {
                 Some(part) => written.push(part),
                 None => malformed = Some(call.name.as_str()),
             },

@@ -17,11 +17,11 @@ pub(crate) struct GeminiCaller {
 
 /// The form of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum StreamForm {
+pub(super) enum StreamForm {
     /// Server-sent events, for `alt=sse`.
     #[default]
     Events,
-    /// One JSON list, for callers who did not ask for events: its media type is `application/json`.
+    /// One JSON list, for callers who did not ask for events.
     List,
 }
 
@@ -39,9 +39,12 @@ impl GeminiCaller {
         Self { form }
     }
 
-    /// The form of the streams that [`encoder`](Caller::encoder) writes.
-    pub(crate) fn stream_form(self) -> StreamForm {
-        self.form
+    /// The media type of the streams that [`encoder`](Caller::encoder) writes.
+    pub(crate) fn stream_type(self) -> &'static str {
+        match self.form {
+            StreamForm::Events => "text/event-stream",
+            StreamForm::List => "application/json",
+        }
     }
 }
 

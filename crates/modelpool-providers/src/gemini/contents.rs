@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::generation::Generation;
 use super::media;
-use super::parts::{call_part, push_reasoning, text_part};
+use super::parts::{To, call_part, push_reasoning, text_part};
 use super::signature::PLACEHOLDER;
 use crate::neutral::{Content, Conversation, Media, Message, Role, ToolResult, Untranslatable};
 
@@ -12,6 +12,7 @@ use crate::neutral::{Content, Conversation, Media, Message, Role, ToolResult, Un
 pub(super) struct Contents<'a> {
     conversation: &'a Conversation,
     generation: Generation,
+    to: To,
     dropped: &'a mut Vec<String>,
     turns: Vec<Turn>,
 }
@@ -35,11 +36,13 @@ impl<'a> Contents<'a> {
     pub(super) fn new(
         conversation: &'a Conversation,
         generation: Generation,
+        to: To,
         dropped: &'a mut Vec<String>,
     ) -> Self {
         Self {
             conversation,
             generation,
+            to,
             dropped,
             turns: Vec::new(),
         }
@@ -83,9 +86,12 @@ impl<'a> Contents<'a> {
                 Content::Image(media) | Content::Audio(media) | Content::Document(media) => {
                     self.media(kind, media, &field())?;
                 }
-                Content::Reasoning(reasoning) => push_reasoning(self.turn(kind), reasoning, true),
+                Content::Reasoning(reasoning) => {
+                    let to = self.to;
+                    push_reasoning(self.turn(kind), reasoning, to);
+                }
                 Content::ToolCall(call) => {
-                    let part = call_part(call, true).ok_or_else(|| {
+                    let part = call_part(call, self.to).ok_or_else(|| {
                         Untranslatable::new(
                             format!("messages[{at}].tool_calls"),
                             format!(
@@ -148,7 +154,7 @@ impl<'a> Contents<'a> {
             Untranslatable::new(format!("messages[{at}].tool_call_id"), reason)
         })?;
         let mut response = json!({"name": name, "response": response_of(result)});
-        if !result.call_id.is_empty() {
+        if self.to.knows_ids() && !result.call_id.is_empty() {
             response["id"] = result.call_id.as_str().into();
         }
         let media = result

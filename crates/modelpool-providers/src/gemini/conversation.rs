@@ -75,7 +75,7 @@ fn instructions(value: &Value, conversation: &mut Conversation) -> Result<Option
     } else {
         for (at, part) in parts_of(value, "systemInstruction")?.iter().enumerate() {
             match Part::read(part) {
-                Part::Text { text, .. } if text.is_empty() => {}
+                Part::Text { text: "", .. } => {}
                 Part::Text { text, .. } => content.push(Content::text(text)),
                 Part::Nothing => {}
                 _ => conversation
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         for (at, part) in parts.iter().enumerate() {
             let here = |name: &str| format!("{param}.parts[{at}].{name}");
             match Part::read(part) {
-                Part::Text { text, .. } if text.is_empty() => {}
+                Part::Text { text: "", .. } => {}
                 Part::Text { text, .. } => content.push(Content::text(text)),
                 Part::Media(data, name) => content.extend(self.media(part, data, || here(name))),
                 Part::Response(response) => {

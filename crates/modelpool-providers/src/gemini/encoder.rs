@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::answer::{candidate, finish, note};
 use super::caller::StreamForm;
-use super::parts::{call_part, sealed_part, text_part, thought_part};
+use super::parts::{To, call_part, sealed_part, text_part, thought_part};
 use super::signature;
 use super::words::usage_metadata;
 use crate::neutral::{Event, Head, Piece, ToolCall, ToolCallPiece};
@@ -128,7 +128,7 @@ impl Held {
     fn whole_calls(&mut self) -> Vec<Value> {
         let mut parts = Vec::with_capacity(self.calls.len());
         for call in std::mem::take(&mut self.calls).into_values() {
-            match call_part(&call, false).filter(|_| !call.name.is_empty()) {
+            match call_part(&call, To::Caller).filter(|_| !call.name.is_empty()) {
                 Some(part) => parts.push(part),
                 None => self.malformed = Some(call.name),
             }

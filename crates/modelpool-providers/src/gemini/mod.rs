@@ -46,5 +46,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use caller::{GeminiCaller, StreamForm};
+pub(crate) use caller::GeminiCaller;
 pub(crate) use wire::GeminiWire;

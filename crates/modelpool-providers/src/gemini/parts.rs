@@ -25,6 +25,28 @@ pub(super) enum Part<'a> {
     Other(String),
 }
 
+/// To whom parts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    Caller,
+    /// A model of the Gemini API.
+    Model,
+    /// A model on Vertex AI, whose `v1` knows no ids of calls and refuses unknown members:
+    /// <https://docs.cloud.google.com/ruby/docs/reference/google-cloud-ai_platform-v1/latest/Google-Cloud-AIPlatform-V1-FunctionCall>.
+    VertexModel,
+}
+
+impl To {
+    /// Strangers' signatures are nothing to Gemini; callers keep them for their issuers.
+    fn admits(self, signature: &Signature) -> bool {
+        self == To::Caller || signature.issuer == Issuer::Gemini
+    }
+
+    pub(super) fn knows_ids(self) -> bool {
+        self != To::VertexModel
+    }
+}
+
 /// A call of a function.
 #[derive(Debug, PartialEq)]
 pub(super) struct Call<'a> {
@@ -137,19 +159,17 @@ pub(super) fn push_text(content: &mut Vec<Content>, text: &str, thought: bool, m
     }
 }
 
-/// Adds reasoning to parts that go to a caller, or (`own_only`) to a model: strangers' signatures are nothing to
-/// Gemini, nor is a thought without one.
-pub(super) fn push_reasoning(parts: &mut Vec<Value>, reasoning: &ReasoningPart, own_only: bool) {
-    let admitted = |signature: &&Signature| !own_only || signature.issuer == Issuer::Gemini;
-    let proof = reasoning.signature.as_ref().filter(admitted);
-    if proof.is_some() || (!own_only && !reasoning.text.is_empty()) {
+/// Adds reasoning to parts. A thought without a signature is nothing to a model.
+pub(super) fn push_reasoning(parts: &mut Vec<Value>, reasoning: &ReasoningPart, to: To) {
+    let proof = reasoning.signature.as_ref().filter(|proof| to.admits(proof));
+    if proof.is_some() || (to == To::Caller && !reasoning.text.is_empty()) {
         let mut part = thought_part(&reasoning.text);
         if let Some(proof) = proof {
             part["thoughtSignature"] = signature::written(proof).into();
         }
         parts.push(part);
     }
-    let Some(sealed) = reasoning.encrypted.as_ref().filter(admitted) else {
+    let Some(sealed) = reasoning.encrypted.as_ref().filter(|sealed| to.admits(sealed)) else {
         return;
     };
     let signature = signature::written_sealed(sealed);
@@ -183,16 +203,15 @@ pub(super) fn sealed_part(sealed: &Signature) -> Value {
     part
 }
 
-/// A call that goes to a caller, or (`own_only`) to a model; `None` where its arguments are no JSON object.
-pub(super) fn call_part(call: &ToolCall, own_only: bool) -> Option<Value> {
+/// A call; `None` where its arguments are no JSON object.
+pub(super) fn call_part(call: &ToolCall, to: To) -> Option<Value> {
     let arguments = call.arguments_value().filter(Value::is_object)?;
     let mut function = json!({"name": call.name, "args": arguments});
-    if !call.id.is_empty() {
+    if to.knows_ids() && !call.id.is_empty() {
         function["id"] = call.id.as_str().into();
     }
     let mut part = json!({"functionCall": function});
-    let signature = call.signature.as_ref();
-    if let Some(signature) = signature.filter(|signature| !own_only || signature.issuer == Issuer::Gemini) {
+    if let Some(signature) = call.signature.as_ref().filter(|signature| to.admits(signature)) {
         part["thoughtSignature"] = signature::written(signature).into();
     }
     Some(part)

@@ -28,7 +28,7 @@ pub(super) fn generation_config(config: &Value, conversation: &mut Conversation)
             "responseLogprobs" => {
                 wants_logprobs = value
                     .as_bool()
-                    .ok_or_else(|| fault(field, value, "true or false"))?
+                    .ok_or_else(|| fault(field, value, "true or false"))?;
             }
             "logprobs" => alternatives = small(value, field)?,
             "responseMimeType" => output.media_type = Some(words(value, &field)?),

@@ -6,6 +6,7 @@ use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
 use super::decoder::GeminiDecoder;
+use super::parts::To;
 use super::{answer, write};
 use crate::framing::Framing;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
@@ -14,7 +15,7 @@ use crate::wire::{Broken, Decoder, Target, Wire};
 /// The Gemini API, and Vertex AI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GeminiWire {
-    /// The address is Vertex AI's, which wants a bearer token.
+    /// The address is Vertex AI's, which wants a bearer token, and calls without ids.
     vertex: bool,
 }
 
@@ -77,7 +78,8 @@ impl Wire for GeminiWire {
     }
 
     fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
-        write::write(conversation, target)
+        let to = if self.vertex { To::VertexModel } else { To::Model };
+        write::write(conversation, target, to)
     }
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {

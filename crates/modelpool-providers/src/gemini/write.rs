@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::config::generation_config;
 use super::contents::Contents;
 use super::generation::Generation;
+use super::parts::To;
 use super::tools;
 use crate::neutral::{Content, Conversation, Role, Untranslatable, Written};
 use crate::wire::Target;
@@ -14,14 +15,18 @@ use crate::wire::Target;
 const OWN_HINTS: [&str; 3] = ["safetySettings", "labels", "serviceTier"];
 
 /// The body, and the hints that have no place in it.
-pub(super) fn write(conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
+pub(super) fn write(
+    conversation: &Conversation,
+    target: &Target<'_>,
+    to: To,
+) -> Result<Written, Untranslatable> {
     if let Some(field) = conversation.untranslatable.first() {
         return Err(Untranslatable::new(field, "has no form on Gemini's wire"));
     }
     let generation = Generation::of(target.model);
     let mut dropped = Vec::new();
     let mut body = Map::new();
-    let contents = Contents::new(conversation, generation, &mut dropped).write()?;
+    let contents = Contents::new(conversation, generation, to, &mut dropped).write()?;
     body.insert("contents".to_owned(), contents.into());
     if let Some(instructions) = instructions(conversation)? {
         body.insert(

@@ -67,14 +67,14 @@ fn what_cannot_be_said_is_refused() {
         (
             |c| {
                 c.messages
-                    .push(Message::new(Role::Assistant, vec![call("a", "{\"a\":", None)]))
+                    .push(Message::new(Role::Assistant, vec![call("a", "{\"a\":", None)]));
             },
             "messages[1].tool_calls",
         ),
         (
             |c| {
                 c.messages
-                    .push(Message::new(Role::Assistant, vec![call("a", "[1]", None)]))
+                    .push(Message::new(Role::Assistant, vec![call("a", "[1]", None)]));
             },
             "messages[1].tool_calls",
         ),
@@ -82,7 +82,7 @@ fn what_cannot_be_said_is_refused() {
             |c| {
                 c.messages[0]
                     .content
-                    .push(Content::Image(Media::of(Source::FileId("file-1".into()))))
+                    .push(Content::Image(Media::of(Source::FileId("file-1".into()))));
             },
             "messages[0].content[1]",
         ),

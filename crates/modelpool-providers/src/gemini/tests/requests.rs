@@ -132,6 +132,28 @@ fn calls_and_their_results() {
 }
 
 #[test]
+fn vertex_knows_no_ids() {
+    let address = http::Uri::from_static("https://europe-west1-aiplatform.googleapis.com/v1/projects/p");
+    let target = Target {
+        operation: Operation::Chat,
+        model: "gemini-2.5-pro",
+        stream: false,
+    };
+    let conversation = talk(vec![
+        Message::new(Role::Assistant, vec![call("a", "{}", gemini("c2ln"))]),
+        result("a", "rain"),
+    ]);
+    let written = GeminiWire::of_address(&address)
+        .write(&conversation, &target)
+        .unwrap();
+    let expected = json!({"contents": [
+        {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}, "thoughtSignature": "c2ln"}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "weather", "response": {"output": "rain"}}}]},
+    ]});
+    assert_eq!(serde_json::from_slice::<Value>(&written.body).unwrap(), expected);
+}
+
+#[test]
 fn answers_of_tools_as_objects() {
     for (text, is_error, expected) in [
         ("rain", false, json!({"output": "rain"})),

@@ -275,6 +275,7 @@ fn a_call_cut_short_is_no_whole_answer() {
 fn callers_without_events_get_one_list() {
     for query in ["", "key=k", "alt=json"] {
         let caller = GeminiCaller::of_query(query);
+        assert_eq!(caller.stream_type(), "application/json");
         for events in [&expected_events()[..], &[]] {
             let written = encode(caller, events);
             let list: Vec<Value> = serde_json::from_slice(&written.concat()).unwrap();
