@@ -107,30 +107,28 @@ fn output(conversation: &Conversation, generation: Generation) -> Result<Map<Str
     Ok(config)
 }
 
-/// The member `thinkingConfig`; `Err` names the wish that the model has no place for. Steps become levels or
-/// budgets as Google's own OpenAI-compatible door has it: <https://ai.google.dev/gemini-api/docs/openai>.
+/// The member `thinkingConfig`; `Err` names the wish that the model has no place for. Steps become budgets as
+/// Google's own OpenAI-compatible door has it (<https://ai.google.dev/gemini-api/docs/openai>), and budgets become
+/// levels, which Google asks for from version 3 on (<https://ai.google.dev/gemini-api/docs/thinking>).
 fn thinking(reasoning: &Reasoning, generation: Generation) -> Result<Option<Value>, &'static str> {
     let mut config = Map::new();
-    match (generation, reasoning.budget_tokens, reasoning.effort) {
-        (Generation::BeforeThinking, None | Some(0), None | Some(Effort::None)) => return Ok(None),
-        (Generation::BeforeThinking, ..) => return Err("reasoning_effort"),
-        (Generation::Budget { pro }, None, Some(effort)) => {
-            config.insert("thinkingBudget".to_owned(), budget(effort, pro).into());
+    match generation {
+        Generation::BeforeThinking if reasoning.as_budget_tokens().unwrap_or(0) > 0 => {
+            return Err("reasoning_effort");
         }
-        (Generation::Budget { pro: true }, Some(tokens), _) => {
-            config.insert("thinkingBudget".to_owned(), tokens.max(LEAST_PRO_BUDGET).into());
+        Generation::BeforeThinking => return Ok(None),
+        Generation::Budget { pro } => {
+            let stated = reasoning.budget_tokens;
+            let tokens = stated.or_else(|| reasoning.effort.map(budget));
+            // Pro cannot be told not to think.
+            let (least, most) = if pro { (128, 32_768) } else { (0, 24_576) };
+            let tokens = tokens.map(|tokens| tokens.clamp(least, most));
+            config.extend(tokens.map(|tokens| ("thinkingBudget".to_owned(), tokens.into())));
         }
-        (Generation::Levels { pro }, Some(0), _) => {
-            config.insert("thinkingLevel".to_owned(), level(Effort::None, pro).into());
+        Generation::Levels { pro } => {
+            let level = reasoning.as_effort().map(|effort| level(effort, pro));
+            config.extend(level.map(|level| ("thinkingLevel".to_owned(), level.into())));
         }
-        (Generation::Levels { pro }, None, Some(effort)) => {
-            config.insert("thinkingLevel".to_owned(), level(effort, pro).into());
-        }
-        // Levels and budgets exclude each other; a budget is understood by both.
-        (_, Some(tokens), _) => {
-            config.insert("thinkingBudget".to_owned(), tokens.into());
-        }
-        (_, None, None) => {}
     }
     if let Some(visible) = reasoning.visible {
         config.insert("includeThoughts".to_owned(), visible.into());
@@ -138,12 +136,8 @@ fn thinking(reasoning: &Reasoning, generation: Generation) -> Result<Option<Valu
     Ok((!config.is_empty()).then(|| config.into()))
 }
 
-/// 2.5 Pro always thinks, with this at least: <https://ai.google.dev/gemini-api/docs/thinking>.
-const LEAST_PRO_BUDGET: u64 = 128;
-
-fn budget(effort: Effort, pro: bool) -> u64 {
+fn budget(effort: Effort) -> u64 {
     match effort {
-        Effort::None if pro => LEAST_PRO_BUDGET,
         Effort::None => 0,
         Effort::Minimal | Effort::Low => 1_024,
         Effort::Medium => 8_192,
@@ -223,11 +217,25 @@ mod tests {
                 Ok(Some(json!({"thinkingLevel": "minimal"}))),
             ),
             (
+                flash,
+                None,
+                Some(40_000),
+                None,
+                Ok(Some(json!({"thinkingBudget": 24_576}))),
+            ),
+            (
+                third,
+                None,
+                Some(5_000),
+                None,
+                Ok(Some(json!({"thinkingLevel": "medium"}))),
+            ),
+            (
                 third,
                 Some(Effort::Low),
-                Some(99),
+                Some(40_000),
                 None,
-                Ok(Some(json!({"thinkingBudget": 99}))),
+                Ok(Some(json!({"thinkingLevel": "low"}))),
             ),
             (
                 third_pro,

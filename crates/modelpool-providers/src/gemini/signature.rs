@@ -20,8 +20,9 @@ pub(super) enum Mark {
 /// Stands before a stranger's sealed reasoning, within the base64.
 const SEALED: &str = "sealed ";
 
-/// Skips the check of a call's signature, for calls that Gemini did not make:
-/// <https://ai.google.dev/gemini-api/docs/thought-signatures> (its last section, on history of other models).
+/// Skips the check of a call's signature, for calls that Gemini did not make. Both doors document this one:
+/// <https://ai.google.dev/gemini-api/docs/thought-signatures#faqs> and
+/// <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/thought-signatures>.
 pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
 
 impl Mark {

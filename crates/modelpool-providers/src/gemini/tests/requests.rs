@@ -342,7 +342,7 @@ fn how_the_answer_is_drawn() {
         "temperature": 0.5, "topP": 0.9, "presencePenalty": 0.25, "frequencyPenalty": -0.25, "topK": 40, "seed": 7,
         "stopSequences": ["END"], "maxOutputTokens": 9, "candidateCount": 2, "responseLogprobs": true, "logprobs": 3,
         "responseMimeType": "application/json", "responseSchema": schema,
-        "thinkingConfig": {"thinkingBudget": 512, "includeThoughts": true},
+        "thinkingConfig": {"thinkingLevel": "low", "includeThoughts": true},
     });
     assert_eq!(body(&conversation)["generationConfig"], expected);
     conversation.output = OutputForm::Json;
