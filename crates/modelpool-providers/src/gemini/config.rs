@@ -110,7 +110,7 @@ fn output(conversation: &Conversation, generation: Generation) -> Result<Map<Str
 /// The member `thinkingConfig`; `Err` names the wish that the model has no place for. Steps become budgets as
 /// Google's own OpenAI-compatible door has it (<https://ai.google.dev/gemini-api/docs/openai>), and budgets become
 /// levels, which Google asks for from version 3 on (<https://ai.google.dev/gemini-api/docs/thinking>).
-fn thinking(reasoning: &Reasoning, generation: Generation) -> Result<Option<Value>, &'static str> {
+pub(super) fn thinking(reasoning: &Reasoning, generation: Generation) -> Result<Option<Value>, &'static str> {
     let mut config = Map::new();
     match generation {
         Generation::BeforeThinking if reasoning.as_budget_tokens().unwrap_or(0) > 0 => {
@@ -152,124 +152,5 @@ fn level(effort: Effort, pro: bool) -> &'static str {
         Effort::None | Effort::Minimal | Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High | Effort::ExtraHigh => "high",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasoning_in_the_words_of_each_generation() {
-        let before = Generation::BeforeThinking;
-        let (flash, pro) = (
-            Generation::Budget { pro: false },
-            Generation::Budget { pro: true },
-        );
-        let (third, third_pro) = (
-            Generation::Levels { pro: false },
-            Generation::Levels { pro: true },
-        );
-        for (generation, effort, budget, visible, expected) in [
-            (before, Some(Effort::High), None, None, Err("reasoning_effort")),
-            (before, Some(Effort::None), None, None, Ok(None)),
-            (
-                flash,
-                Some(Effort::None),
-                None,
-                None,
-                Ok(Some(json!({"thinkingBudget": 0}))),
-            ),
-            (
-                flash,
-                Some(Effort::Medium),
-                None,
-                None,
-                Ok(Some(json!({"thinkingBudget": 8192}))),
-            ),
-            (
-                flash,
-                None,
-                Some(5),
-                Some(true),
-                Ok(Some(json!({"thinkingBudget": 5, "includeThoughts": true}))),
-            ),
-            (pro, None, Some(0), None, Ok(Some(json!({"thinkingBudget": 128})))),
-            (
-                pro,
-                Some(Effort::None),
-                None,
-                None,
-                Ok(Some(json!({"thinkingBudget": 128}))),
-            ),
-            (
-                third,
-                Some(Effort::Minimal),
-                None,
-                None,
-                Ok(Some(json!({"thinkingLevel": "minimal"}))),
-            ),
-            (
-                third,
-                None,
-                Some(0),
-                None,
-                Ok(Some(json!({"thinkingLevel": "minimal"}))),
-            ),
-            (
-                flash,
-                None,
-                Some(40_000),
-                None,
-                Ok(Some(json!({"thinkingBudget": 24_576}))),
-            ),
-            (
-                third,
-                None,
-                Some(5_000),
-                None,
-                Ok(Some(json!({"thinkingLevel": "medium"}))),
-            ),
-            (
-                third,
-                Some(Effort::Low),
-                Some(40_000),
-                None,
-                Ok(Some(json!({"thinkingLevel": "low"}))),
-            ),
-            (
-                third_pro,
-                Some(Effort::None),
-                None,
-                None,
-                Ok(Some(json!({"thinkingLevel": "low"}))),
-            ),
-            (
-                third_pro,
-                Some(Effort::ExtraHigh),
-                None,
-                None,
-                Ok(Some(json!({"thinkingLevel": "high"}))),
-            ),
-            (
-                third,
-                None,
-                None,
-                Some(false),
-                Ok(Some(json!({"includeThoughts": false}))),
-            ),
-            (third, None, None, None, Ok(None)),
-        ] {
-            let reasoning = Reasoning {
-                effort,
-                budget_tokens: budget,
-                visible,
-            };
-            assert_eq!(
-                thinking(&reasoning, generation),
-                expected,
-                "{generation:?} {reasoning:?}"
-            );
-        }
     }
 }

@@ -6,3 +6,4 @@ mod limits;
 mod requests;
 mod round;
 mod streams;
+mod thinking;
