@@ -17,6 +17,7 @@ mod edit;
 mod exchange;
 pub mod failure;
 mod framing;
+mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;
