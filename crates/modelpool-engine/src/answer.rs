@@ -171,6 +171,8 @@ struct Delivered {
     kept: bool,
     text: String,
     first: Option<StreamEvent>,
+    /// The last event with text: it shows where in the answer the text stands.
+    last: Option<StreamEvent>,
 }
 
 impl Delivered {
@@ -183,7 +185,11 @@ impl Delivered {
             return;
         }
         if event.meaningful {
-            self.text.push_str(&event.text());
+            let text = event.text();
+            if !text.is_empty() {
+                self.text.push_str(&text);
+                self.last = Some(event.clone());
+            }
         }
         if self.first.is_none() && !event.end_mark {
             // A copy, so that the whole part it came in is not kept as long as the stream.
@@ -446,7 +452,11 @@ impl AnswerStream {
     ) -> Option<Result<StreamEvent, Error>> {
         let accepted = outcome.ok().and_then(|accepted| {
             let continuation = accepted.continuation.as_ref()?;
-            let join = Join::new(self.dialect, continuation, self.delivered.first.as_ref())?;
+            let join = Join::new(
+                self.dialect,
+                continuation,
+                [&self.delivered.first, &self.delivered.last],
+            )?;
             match accepted.body {
                 AcceptedBody::Stream(flow) => Some((
                     accepted.number,

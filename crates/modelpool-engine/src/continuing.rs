@@ -21,16 +21,18 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    /// For an answer whose first event was `first`; `None` where events of the dialect cannot be edited.
+    /// For an answer of which the caller has these events, the first and the last that show what all of them
+    /// repeat; `None` where events of the dialect cannot be edited.
     pub(crate) fn new(
         dialect: Dialect,
         continuation: &Continuation,
-        first: Option<&StreamEvent>,
+        delivered: [&Option<StreamEvent>; 2],
     ) -> Option<Self> {
         let edits = event_edits(dialect)?;
+        let shown = delivered.into_iter().flatten().filter_map(edits.identity);
         Some(Self {
             joiner: Some(continuation.joiner()),
-            identity: first.and_then(edits.identity),
+            identity: shown.reduce(Identity::followed_by),
             edits,
         })
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
 use crate::wire::{Caller, Wire};
-use crate::{anthropic, openai_chat, openai_responses};
+use crate::{anthropic, gemini, openai_chat, openai_responses};
 
 /// What is said in the address of a request, in dialects that say it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +99,7 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
     match dialect {
         Dialect::OpenAiResponses => &openai_responses::ResponsesCaller,
         Dialect::Anthropic => &anthropic::AnthropicCaller,
+        Dialect::Gemini => &gemini::GeminiCaller,
         // What later dialects bring has a row of its own.
         _ => &openai_chat::ChatCaller,
     }
@@ -109,6 +110,7 @@ pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
         Dialect::OpenAiResponses => |raw| decode(&openai_responses::ResponsesWire, raw),
         Dialect::Anthropic => |raw| decode(&anthropic::AnthropicWire, raw),
+        Dialect::Gemini => |raw| decode(&gemini::GeminiWire::default(), raw),
         _ => openai_chat::deltas,
     }
 }

@@ -20,6 +20,17 @@ pub struct Identity {
     pub(crate) created: Option<Box<str>>,
 }
 
+impl Identity {
+    /// What this event and a later one show together: the id of the first, the rest of the last that shows it.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        Self {
+            id: self.id.or(later.id),
+            created: later.created.or(self.created),
+        }
+    }
+}
+
 /// How events of a dialect are edited. Events that are no part of an answer, such as comments
 /// and the mark of the end, come out as they went in.
 #[derive(Clone, Copy, Debug)]

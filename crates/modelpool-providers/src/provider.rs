@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
 use crate::exchange::{Answered, Exchange};
-use crate::neutral::Written;
+use crate::neutral::{Signature, Written};
 use crate::openai_chat::read::BodyError;
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
@@ -109,10 +109,11 @@ impl WireProvider {
             let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
             return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
         }
-        let body = match request.continuation {
-            None => self.passed(&request, &target),
-            // What is to be added is added in neutral form; the answer passes through all the same.
-            Some(_) => translated(&*self.wire, &request, &target)?.body,
+        // What is to be added or taken out is in neutral form; the answer passes through all the same.
+        let edited = request.continuation.is_some() || has_strangers(&request.body.bytes);
+        let body = match edited {
+            false => self.passed(&request, &target),
+            true => translated(&*self.wire, &request, &target)?.body,
         };
         let mut sent = self.exchange.request(Method::POST, &uri, body);
         self.sign(&mut sent)?;
@@ -151,6 +152,11 @@ impl Provider for WireProvider {
     fn call(&self, request: ProviderRequest) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(self.call_model(request))
     }
+}
+
+/// Whether a body carries signatures of another wire's models, which the vendor would refuse.
+fn has_strangers(body: &[u8]) -> bool {
+    memchr::memmem::find(body, Signature::MARK.as_bytes()).is_some()
 }
 
 /// Makes a call for a caller who speaks another dialect than the model's wire.

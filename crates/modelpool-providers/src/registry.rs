@@ -11,10 +11,11 @@ use modelpool_core::{Clock, Error, ErrorKind, ModelConfig, Numeric, Provenance, 
 use crate::anthropic::AnthropicWire;
 use crate::bedrock::{BedrockWire, Credentials};
 use crate::cohere::CohereWire;
+use crate::gemini::GeminiWire;
 use crate::ollama::OllamaWire;
 use crate::openai_chat::OpenAiChat;
 use crate::openai_responses::ResponsesWire;
-use crate::provider::{WireProvider, key_of};
+use crate::provider::{WireProvider, address, key_of};
 use crate::vendor::{Vendor, WireProtocol, find_vendor, vendors};
 use crate::wire::Wire;
 
@@ -152,6 +153,11 @@ fn by_wire(
         WireProtocol::OpenAiChat => return Ok(Arc::new(OpenAiChat::new(vendor, config, context)?)),
         WireProtocol::OpenAiResponses => (Arc::new(ResponsesWire), Some(Dialect::OpenAiResponses)),
         WireProtocol::Anthropic => (Arc::new(AnthropicWire), Some(Dialect::Anthropic)),
+        WireProtocol::Gemini => {
+            let given = config.base_url.as_deref().map(address).transpose()?;
+            let wire = given.as_ref().map(GeminiWire::of_address).unwrap_or_default();
+            (Arc::new(wire), Some(Dialect::Gemini))
+        }
         WireProtocol::Bedrock => return bedrock(vendor, config, context),
         WireProtocol::Ollama => {
             let window = config.capabilities.number(Numeric::ContextWindow);

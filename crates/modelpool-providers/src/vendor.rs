@@ -61,6 +61,8 @@ pub enum WireProtocol {
     OpenAiResponses,
     /// Anthropic's messages.
     Anthropic,
+    /// Gemini's `generateContent`.
+    Gemini,
     /// Amazon Bedrock's Converse.
     Bedrock,
     /// Ollama's own.
@@ -111,7 +113,7 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Vendor {
 
 /// Addresses and variables as they are generally known; not checked against each vendor's own
 /// documentation yet. So is the form of a prefill where no page is named.
-static VENDORS: [Vendor; 27] = [
+static VENDORS: [Vendor; 29] = [
     Vendor {
         chat: ChatWire::OPENAI,
         ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -133,6 +135,23 @@ static VENDORS: [Vendor; 27] = [
         // The path before `/v1/messages`: https://docs.anthropic.com/en/api/overview
         wire: WireProtocol::Anthropic,
         ..hosted("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY")
+    },
+    Vendor {
+        // https://ai.google.dev/api
+        other_names: &["google"],
+        wire: WireProtocol::Gemini,
+        ..hosted(
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta",
+            "GEMINI_API_KEY",
+        )
+    },
+    Vendor {
+        // `https://REGION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/REGION/publishers/google`, with
+        // an access token as the key.
+        other_names: &["vertex_ai"],
+        wire: WireProtocol::Gemini,
+        ..local("vertex", None)
     },
     Vendor {
         // The address has the region in it, and the key may sign: see `bedrock` in the registry.

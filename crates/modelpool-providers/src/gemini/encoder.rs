@@ -10,7 +10,6 @@ use modelpool_core::{FinishReason, Usage};
 use serde_json::{Value, json};
 
 use super::answer::{candidate, finish, note};
-use super::caller::StreamForm;
 use super::parts::{To, call_part, sealed_part, text_part, thought_part};
 use super::signature;
 use super::words::usage_metadata;
@@ -20,9 +19,6 @@ use crate::wire::Encoder;
 /// Writes one stream.
 #[derive(Debug)]
 pub(super) struct GeminiEncoder {
-    form: StreamForm,
-    /// A chunk was written.
-    begun: bool,
     head: Head,
     /// What answers, where the head does not say.
     model: String,
@@ -42,10 +38,8 @@ struct Held {
 }
 
 impl GeminiEncoder {
-    pub(super) fn new(form: StreamForm, model: &str) -> Self {
+    pub(super) fn new(model: &str) -> Self {
         Self {
-            form,
-            begun: false,
             head: Head::default(),
             model: model.to_owned(),
             choices: BTreeMap::new(),
@@ -90,7 +84,7 @@ impl GeminiEncoder {
             .collect()
     }
 
-    /// A chunk, in the stream's form. `last` closes a list.
+    /// A chunk. The last one says what was used.
     fn chunk(&mut self, candidates: Vec<Value>, last: bool) -> Bytes {
         let mut chunk = json!({"candidates": candidates});
         if let Some(usage) = self.usage.filter(|_| last) {
@@ -100,12 +94,7 @@ impl GeminiEncoder {
         if let Some(id) = &self.head.id {
             chunk["responseId"] = id.as_str().into();
         }
-        let begun = std::mem::replace(&mut self.begun, true);
-        let (before, after) = match self.form {
-            StreamForm::Events => ("data: ", "\n\n"),
-            StreamForm::List => (if begun { ",\n" } else { "[" }, if last { "]" } else { "" }),
-        };
-        Bytes::from(format!("{before}{chunk}{after}"))
+        Bytes::from(format!("data: {chunk}\n\n"))
     }
 }
 

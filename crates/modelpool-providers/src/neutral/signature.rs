@@ -19,9 +19,6 @@ pub(crate) struct Signature {
     pub(crate) value: String,
 }
 
-/// Stands before the issuer's name where a signature travels in another wire's member.
-const MARK: &str = "modelpool:";
-
 impl Issuer {
     const ALL: [(Issuer, &'static str); 4] = [
         (Issuer::OpenAi, "openai"),
@@ -39,6 +36,9 @@ impl Issuer {
 }
 
 impl Signature {
+    /// Stands before the issuer's name where a signature travels in another wire's member.
+    pub(crate) const MARK: &str = "modelpool:";
+
     pub(crate) fn new(issuer: Issuer, value: impl Into<String>) -> Self {
         Self {
             issuer,
@@ -51,13 +51,15 @@ impl Signature {
         if self.issuer == own {
             self.value.clone()
         } else {
-            format!("{MARK}{}:{}", self.issuer.word(), self.value)
+            format!("{}{}:{}", Self::MARK, self.issuer.word(), self.value)
         }
     }
 
     /// The other way round.
     pub(crate) fn read_from(own: Issuer, text: &str) -> Self {
-        let marked = text.strip_prefix(MARK).and_then(|rest| rest.split_once(':'));
+        let marked = text
+            .strip_prefix(Self::MARK)
+            .and_then(|rest| rest.split_once(':'));
         let stranger = marked.and_then(|(word, value)| {
             let (issuer, _) = Issuer::ALL.iter().find(|(_, known)| *known == word)?;
             Some(Self::new(*issuer, value))

@@ -185,8 +185,8 @@ fn frames_that_are_none_and_refusals() {
 }
 
 /// What an encoder writes of events, and at the end.
-fn encode(caller: GeminiCaller, events: &[Event]) -> Vec<Bytes> {
-    let mut encoder = caller.encoder("alias", true);
+fn encode(events: &[Event]) -> Vec<Bytes> {
+    let mut encoder = GeminiCaller.encoder("alias", true);
     let mut written: Vec<Bytes> = events.iter().flat_map(|event| encoder.write(event)).collect();
     written.extend(encoder.end());
     written
@@ -198,10 +198,7 @@ fn as_events(events: &[Event]) -> Vec<Value> {
         let data = text.strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
         serde_json::from_str(data).unwrap()
     };
-    encode(GeminiCaller::of_query("key=k&alt=sse"), events)
-        .into_iter()
-        .map(data)
-        .collect()
+    encode(events).into_iter().map(data).collect()
 }
 
 fn parts(chunk: &Value) -> &Value {
@@ -272,20 +269,6 @@ fn a_call_cut_short_is_no_whole_answer() {
 }
 
 #[test]
-fn callers_without_events_get_one_list() {
-    for query in ["", "key=k", "alt=json"] {
-        let caller = GeminiCaller::of_query(query);
-        assert_eq!(caller.stream_type(), "application/json");
-        for events in [&expected_events()[..], &[]] {
-            let written = encode(caller, events);
-            let list: Vec<Value> = serde_json::from_slice(&written.concat()).unwrap();
-            assert_eq!(list, as_events(events));
-            assert_eq!(list.len(), written.len());
-        }
-    }
-}
-
-#[test]
 fn two_answers_end_in_one_chunk() {
     let piece = |choice, text: &str| Event::Piece {
         choice,
@@ -317,8 +300,7 @@ proptest! {
         let wrapped: Vec<Value> = chunks.iter().map(chunk).collect();
         for chunks in [&chunks, &wrapped] {
             if let Ok(events) = events(chunks) {
-                let written = encode(GeminiCaller::of_query(""), &events);
-                prop_assert!(serde_json::from_slice::<Vec<Value>>(&written.concat()).is_ok());
+                prop_assert!(!as_events(&events).is_empty());
             }
         }
     }
