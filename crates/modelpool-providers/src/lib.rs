@@ -8,6 +8,7 @@
 //! Building a request and reading a response are pure; the network is a
 //! [`Transport`](modelpool_core::Transport) that is passed in.
 
+pub mod catalog;
 mod edit;
 pub mod failure;
 mod framing;

@@ -104,7 +104,12 @@ impl Facts {
     /// How much is said of the model, to compare two entries of one name.
     pub(super) fn said(&self) -> usize {
         let prices = self.prices;
-        let priced = [prices.input, prices.output, prices.cached_input, prices.cache_write];
+        let priced = [
+            prices.input,
+            prices.output,
+            prices.cached_input,
+            prices.cache_write,
+        ];
         priced.iter().flatten().count() * 4
             + self.flags.len()
             + usize::from(self.context.is_some())

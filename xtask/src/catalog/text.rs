@@ -32,7 +32,10 @@ pub(super) fn write(release: &Release, vendors: &BTreeMap<&'static str, Models>)
 }
 
 fn line(before: &str, name: &str, facts: &Facts) -> String {
-    let same = before.bytes().zip(name.bytes()).take_while(|(one, other)| one == other);
+    let same = before
+        .bytes()
+        .zip(name.bytes())
+        .take_while(|(one, other)| one == other);
     let shared = same.count().min(DIGITS.len() - 1);
     let digit = DIGITS.get(shared).copied().unwrap_or(b'0');
     let prices = facts.prices;
@@ -63,7 +66,12 @@ fn line(before: &str, name: &str, facts: &Facts) -> String {
 }
 
 fn tier((above, prices): &(u64, Prices)) -> String {
-    let all = [prices.input, prices.output, prices.cached_input, prices.cache_write];
+    let all = [
+        prices.input,
+        prices.output,
+        prices.cached_input,
+        prices.cache_write,
+    ];
     let all = all.map(told).join(":");
     format!("{above}:{}", all.trim_end_matches(':'))
 }

@@ -106,7 +106,9 @@ pub(super) fn place<'a>(
         return None;
     }
     let mut prefixes = provider.prefixes.iter();
-    let name = prefixes.find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
+    let name = prefixes
+        .find_map(|prefix| key.strip_prefix(prefix))
+        .unwrap_or(key);
     let place = Place {
         vendor: provider.ours,
         name,
