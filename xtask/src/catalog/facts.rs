@@ -232,3 +232,82 @@ fn flags(entry: &Value) -> String {
     push('a', audio);
     letters
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(vendor: &str, entry: Value) -> Facts {
+        Facts::read(vendor, "m", &entry).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_zero_is_believed_only_of_what_runs_at_home() {
+        for (vendor, mode, input, output, expected) in [
+            ("openai", "chat", 1e-6, 2e-6, (Some(1.0), Some(2.0))),
+            ("openai", "chat", 0.0, 0.0, (None, None)),
+            ("openai", "chat", 1e-6, 0.0, (None, None)),
+            ("openai", "chat", 0.0, 2e-6, (None, None)),
+            ("openai", "embedding", 2e-8, 0.0, (Some(0.02), Some(0.0))),
+            ("openai", "embedding", 0.0, 0.0, (None, None)),
+            ("ollama", "chat", 0.0, 0.0, (Some(0.0), Some(0.0))),
+        ] {
+            let entry = json!({"mode": mode, "input_cost_per_token": input, "output_cost_per_token": output});
+            let prices = read(vendor, entry).prices;
+            assert_eq!(
+                (prices.input, prices.output),
+                expected,
+                "{vendor} {mode} {input} {output}"
+            );
+        }
+        let cloud = json!({"mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0});
+        let cloud = Facts::read("ollama", "gpt-oss:120b-cloud", &cloud)
+            .unwrap()
+            .unwrap();
+        assert_eq!(cloud.prices, Prices::default());
+    }
+
+    #[test]
+    fn absent_flags_are_unknown() {
+        let entry = json!({"mode": "chat", "supports_vision": false, "supports_function_calling": true});
+        assert_eq!(read("openai", entry).flags, "tV");
+        let hears_not_but_speaks =
+            json!({"mode": "chat", "supports_audio_input": false, "supports_audio_output": true});
+        assert_eq!(read("openai", hears_not_but_speaks).flags, "a");
+    }
+
+    #[test]
+    fn tiers_come_in_two_forms() {
+        let named = json!({"mode": "chat", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+            "input_cost_per_token_above_200k_tokens": 2e-6, "output_cost_per_token_above_200k_tokens": 4e-6});
+        let told = read("gemini", named).tiers;
+        let [(200_000, prices)] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert_eq!((prices.input, prices.output), (Some(2.0), Some(4.0)));
+        let listed = read(
+            "qwen",
+            json!({"mode": "chat", "tiered_pricing": [
+                {"range": [0, 256000.0], "input_cost_per_token": 5e-8, "output_cost_per_token": 4e-7},
+                {"range": [256000.0, 1e6], "input_cost_per_token": 2.5e-7, "output_cost_per_token": 2e-6}]}),
+        );
+        assert_eq!(
+            (listed.prices.input, listed.prices.output),
+            (Some(0.05), Some(0.4))
+        );
+        assert_eq!(listed.tiers.len(), 1);
+        assert_eq!(listed.tiers[0].0, 256_000);
+    }
+
+    #[test]
+    fn what_is_no_price_is_a_mistake_and_what_is_no_mode_is_left_out() {
+        let negative = json!({"mode": "chat", "input_cost_per_token": -1.0});
+        assert!(Facts::read("openai", "m", &negative).is_err());
+        assert_eq!(Facts::read("openai", "m", &json!({"mode": "search"})), Ok(None));
+        assert_eq!(Facts::read("openai", "m", &json!({})), Ok(None));
+        let odd = json!({"mode": "chat", "deprecation_date": "soon", "max_input_tokens": "many"});
+        let odd = read("openai", odd);
+        assert_eq!((odd.deprecation, odd.context), (None, None));
+    }
+}

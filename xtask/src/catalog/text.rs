@@ -79,3 +79,32 @@ fn tier((above, prices): &(u64, Prices)) -> String {
 fn told<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_share_their_beginning_and_empty_ends_are_left_out() {
+        let entry = json!({"mode": "chat", "max_input_tokens": 10, "input_cost_per_token": 1e-6,
+            "output_cost_per_token": 2e-6, "supports_vision": true});
+        let full = Facts::read("v", "abc", &entry).ok().flatten();
+        let bare = Facts::read("v", "abD", &json!({"mode": "embedding"}))
+            .ok()
+            .flatten();
+        let models: Models = [("abc", full), ("abD", bare)]
+            .into_iter()
+            .filter_map(|(name, facts)| Some((name.to_lowercase(), (name.to_owned(), facts?))))
+            .collect();
+        let release = Release {
+            version: "1",
+            sha256: "x",
+            date: "2026-01-02",
+        };
+        let text = write(&release, &BTreeMap::from([("v", models)]));
+        let (comments, rest) = text.split_at(text.find('[').unwrap_or_default());
+        assert!(comments.lines().all(|line| line.starts_with("# ")), "{comments}");
+        assert_eq!(rest, "[v]\n0abc|c|10||1|2||||v\n2D|e\n");
+    }
+}

@@ -72,11 +72,14 @@ pub fn find(provider: &str, model_name: &str) -> Option<&'static CatalogEntry> {
     let wanted = Stem::of(vendor, &name);
     let same_model = models.iter().filter_map(|entry| {
         let stem = Stem::of(vendor, &entry.key);
-        let fits = stem.name == wanted.name && (stem.region == wanted.region || stem.region.is_empty());
-        fits.then(|| ((stem.region.len(), stem.age), entry))
+        let fits = stem.name == wanted.name
+            && (stem.region == wanted.region || stem.region.is_empty())
+            && wanted.may_be_of(stem.age);
+        fits.then(|| ((stem.region.len(), stem.age == wanted.age, stem.age), entry))
     });
-    // The same region before none; then the name without a date, `-latest`, and the newest date.
-    let best = same_model.max_by(|(one, _), (other, _)| one.cmp(other));
+    // The region asked for before none, and the same date before the name without one, `-latest` and
+    // the newest date.
+    let best = same_model.max_by_key(|(rank, _)| *rank);
     best.map(|(_, entry)| entry)
 }
 

@@ -115,6 +115,17 @@ impl<'a> Stem<'a> {
     }
 }
 
+impl Stem<'_> {
+    /// Whether a model of that age may be meant. A date names one release, and another date another,
+    /// with other prices; only a name without a date stands for all of them.
+    pub(super) fn may_be_of(&self, age: Age) -> bool {
+        match (self.age, age) {
+            (Age::Dated(wanted), Age::Dated(known)) => wanted == known,
+            _ => true,
+        }
+    }
+}
+
 /// Takes Bedrock's `-v1:0` off, and any `-vN:0` after a date. Elsewhere a number is a generation:
 /// `anthropic.claude-v2:1` is not `anthropic.claude-v2`.
 fn without_version(name: &str) -> &str {

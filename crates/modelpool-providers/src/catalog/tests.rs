@@ -73,6 +73,8 @@ fn no_model_is_taken_for_another() {
     for (provider, name) in [
         ("openai", "gpt-4o-nano"),
         ("openai", "gpt-4o-mini-tuned"),
+        ("openai", "computer-use-preview-2031-01-01-x"),
+        ("anthropic", "claude-3-opus-20310101"),
         ("openai", "gpt-4."),
         ("openai", "gpt"),
         ("openai", ""),
