@@ -29,7 +29,11 @@ fn models_are_found_under_the_names_people_write() {
         ),
         ("openai", "text-embedding-3-small", "text-embedding-3-small"),
         ("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5"),
-        ("anthropic", "claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        (
+            "anthropic",
+            "claude-sonnet-4-5@20250929",
+            "claude-sonnet-4-5-20250929",
+        ),
         (
             "anthropic",
             "anthropic/claude-haiku-4-5-latest",
