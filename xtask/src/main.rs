@@ -2,7 +2,7 @@
 //!
 //! `test` is the test command: it needs Rust, Python and Node, fetches the rest by cargo, pip and
 //! npm, and runs everything that can tell whether the workspace is sound. `tidy` checks the rules of
-//! the project that no compiler knows.
+//! the project that no compiler knows. `catalog` makes the snapshot of known models anew.
 //!
 //! [`test`](mod@test) runs the steps that [`steps`] lists, [`clients`] is the step with the real SDKs, and
 //! [`process`] is how all of them start other programs.
@@ -13,6 +13,7 @@
     reason = "what it prints is what this program is for"
 )]
 
+mod catalog;
 mod clients;
 mod long;
 mod manifest;
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
     let outcome = match names.as_slice() {
         ["test", steps @ ..] if !steps.iter().any(|name| name.starts_with('-')) => test::run(&tree, steps),
         ["long", arguments @ ..] => long::run_long(&tree, arguments),
+        ["catalog"] => catalog::run(&tree).map(|summary| {
+            println!("{summary}");
+            true
+        }),
         ["tidy"] => tidy::run(&tree).map(|summary| {
             println!("{summary}");
             true
@@ -58,6 +63,7 @@ fn help() -> String {
 cargo xtask test              runs everything
 cargo xtask test STEP...      runs these steps only
 cargo xtask tidy              checks the rules of the project
+cargo xtask catalog           makes the catalog of known models anew, from the release it names
 cargo xtask long [OPTION]...  the long load (10 minutes; --seconds N, --breaker, --dark)
 
 Steps of the test, in their order:

@@ -74,6 +74,10 @@ pub(crate) enum Command {
     /// List the models of the pool
     ///
     /// Lists the models of the pool: alias, provider, name, context window, price and abilities.
+    ///
+    /// With --catalog, lists what is known of models that any pool could hold: a snapshot of list
+    /// prices, windows and abilities, which fills in what a configuration leaves out. It needs no
+    /// configuration.
     Models(ModelsArguments),
     /// Say which model would be taken, and why not the others
     ///
@@ -202,8 +206,14 @@ pub(crate) struct CheckArguments {
 #[command(after_long_help = "\
 Examples:
   modelpool models
-  modelpool models --json | jq -r '.models[].alias'")]
-pub(crate) struct ModelsArguments {}
+  modelpool models --json | jq -r '.models[].alias'
+  modelpool models --catalog \"anthropic sonnet\"    what is known of models, in the pool or not
+  modelpool models --catalog gpt-4o --json | jq '.models[] | {model_name, prices}'")]
+pub(crate) struct ModelsArguments {
+    /// List models of the catalog instead: those whose provider, name and mode contain every word
+    #[arg(long, value_name = "SEARCH")]
+    pub(crate) catalog: Option<String>,
+}
 
 /// What `select` is told.
 #[derive(Debug, Args)]

@@ -259,6 +259,15 @@ impl<T> Fact<T> {
             at: None,
         }
     }
+
+    /// A value the catalog of known models knows.
+    pub const fn catalog(value: T) -> Self {
+        Self {
+            value,
+            provenance: Provenance::Catalog,
+            at: None,
+        }
+    }
 }
 
 /// What a model can do.
@@ -356,9 +365,20 @@ impl Capabilities {
 
     /// Declares the price, in US dollars per million tokens.
     #[must_use]
-    pub fn price(mut self, price: Price) -> Self {
-        self.price = Some(Fact::declared(price));
-        self.with_number(Numeric::CostPer1kTokens, Fact::declared(price.blended_per_1k()))
+    pub fn price(self, price: Price) -> Self {
+        self.with_price(Fact::declared(price))
+    }
+
+    /// Sets the price with its provenance, and the one number models are compared by.
+    #[must_use]
+    pub fn with_price(mut self, fact: Fact<Price>) -> Self {
+        self.price = Some(fact);
+        let blended = Fact {
+            value: fact.value.blended_per_1k(),
+            provenance: fact.provenance,
+            at: fact.at,
+        };
+        self.with_number(Numeric::CostPer1kTokens, blended)
     }
 
     /// Sets a number with its provenance.
@@ -391,7 +411,7 @@ impl Capabilities {
         self.numbers[numeric as usize]
     }
 
-    /// The price, where somebody said it. Default prices rank models but are never billed.
+    /// The price, where somebody or the catalog said it. Default prices rank models but are never billed.
     #[must_use]
     pub fn declared_price(&self) -> Option<Price> {
         self.price.map(|fact| fact.value)

@@ -50,7 +50,7 @@ pub mod transport;
 pub mod usage;
 
 pub use breaker::{BreakerSettings, BreakerState};
-pub use capability::{Capabilities, CapabilityError, Flag, Numeric, Provenance, Support};
+pub use capability::{Capabilities, CapabilityError, Fact, Flag, Numeric, Provenance, Support};
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use error::{Error, ErrorKind, TimeoutKind, VendorError, Verdict};
 pub use facts::{Operation, RequestFacts};

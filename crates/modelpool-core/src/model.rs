@@ -34,6 +34,8 @@ pub struct ModelConfig {
     pub base_url: Option<String>,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// Whether the catalog of known models says what it can do, where nothing was declared.
+    pub catalog: bool,
     /// Aliases to fail over to when a caller named this one.
     pub fallbacks: Vec<Arc<str>>,
     /// Limits of its own; what is unset takes those of the pool.
@@ -48,7 +50,8 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// An entry with default capabilities.
+    /// An entry of which the catalog says what it can do, if the catalog knows it, and which has
+    /// default capabilities otherwise.
     pub fn new(
         alias: impl Into<Arc<str>>,
         provider: impl Into<String>,
@@ -61,6 +64,7 @@ impl ModelConfig {
             api_key: None,
             base_url: None,
             capabilities: Capabilities::new(),
+            catalog: true,
             fallbacks: Vec::new(),
             timeouts: Timeouts::default(),
             limits: ModelLimits::default(),
@@ -83,10 +87,19 @@ impl ModelConfig {
         self
     }
 
-    /// Sets what the model can do.
+    /// Sets what the model can do. That is complete: what it leaves out takes the defaults, and the
+    /// catalog fills nothing in.
     #[must_use]
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self.catalog = false;
+        self
+    }
+
+    /// Sets whether the catalog of known models says what it can do, where nothing was declared.
+    #[must_use]
+    pub fn catalog(mut self, catalog: bool) -> Self {
+        self.catalog = catalog;
         self
     }
 

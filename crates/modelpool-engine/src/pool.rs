@@ -16,7 +16,7 @@ use modelpool_core::{
     Operation, PoolDefinition, PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector,
     SelectorError, Snapshot, SystemClock, Timeouts, Transport,
 };
-use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry};
+use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry, catalog};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
@@ -121,12 +121,14 @@ impl ModelPool {
 
     /// Adds a model; chains. The first becomes the default.
     ///
+    /// Without capabilities passed, it has those the [catalog](modelpool_providers::catalog) knows.
     /// Selection works at once. Whether the model can be called (provider, address, key) shows at
     /// its first call.
     ///
     /// # Errors
     /// A name that is taken or is none, capabilities no model can have; the pool is as it was.
-    pub fn add(&self, model: ModelConfig) -> Result<&Self, PoolError> {
+    pub fn add(&self, mut model: ModelConfig) -> Result<&Self, PoolError> {
+        catalog::fill_undeclared(&mut model);
         self.change(|draft| draft.add(model).map(|_| ()))?;
         Ok(self)
     }

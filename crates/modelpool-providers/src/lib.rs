@@ -10,6 +10,7 @@
 
 mod anthropic;
 mod bedrock;
+pub mod catalog;
 mod cohere;
 mod continued;
 mod dialect;

@@ -14,7 +14,7 @@ use modelpool_core::{
 };
 use modelpool_engine::selectors::{self, Capability};
 use modelpool_engine::{ModelPool, ModelPoolBuilder};
-use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry};
+use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry, catalog};
 use secrecy::ExposeSecret;
 
 use crate::config::{
@@ -55,8 +55,12 @@ pub fn pool_from_config(config: &FileConfig, builder: ModelPoolBuilder) -> Resul
     let models = config
         .models
         .iter()
-        .map(model_config)
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|model| {
+            let mut entry = model_config(model)?;
+            fill_in(&mut entry, model.catalog.unwrap_or(config.catalog));
+            Ok(entry)
+        })
+        .collect::<Result<Vec<_>, BuildError>>()?;
     let pools = config
         .pools
         .iter()
@@ -157,6 +161,15 @@ fn model_config(model: &FileModel) -> Result<ModelConfig, BuildError> {
             .unwrap_or_default(),
     };
     Ok(entry)
+}
+
+/// Fills in what a file does not declare of a model. Unlike an object in code, a mapping in a file
+/// says only what differs from what is known.
+fn fill_in(entry: &mut ModelConfig, catalog: bool) {
+    if catalog && let Some(known) = catalog::find(&entry.provider, &entry.model_name) {
+        known.fill(&mut entry.capabilities);
+    }
+    entry.catalog = false;
 }
 
 /// The reader has checked that these are headers.
@@ -300,6 +313,8 @@ fn parse_path(dotted: &str) -> Path {
 mod tests {
     use std::num::NonZeroU64;
 
+    use modelpool_core::{Numeric, Provenance};
+
     use super::*;
 
     #[test]
@@ -316,6 +331,52 @@ mod tests {
         };
         assert_eq!(told("a"), (Some(7), Some("g".into())));
         assert_eq!(told("b"), (None, None));
+    }
+
+    #[test]
+    fn the_catalog_fills_in_what_is_not_declared() {
+        let read = |source: &str| {
+            let nothing = |_: &str| None;
+            let config = config::read(source, config::Format::Yaml, "m", &nothing, &config::NoChecks);
+            pool_from_config(&config.unwrap(), ModelPool::builder()).unwrap()
+        };
+        let models = "models:\n- {alias: a, provider: openai, model_name: gpt-4o}\n\
+                      - {alias: own, provider: openai, model_name: gpt-4o, capabilities: {context_window: 5}}\n\
+                      - {alias: off, provider: openai, model_name: gpt-4o, catalog: false}\n\
+                      - {alias: on, provider: openai, model_name: gpt-4o, catalog: true}\n\
+                      - {alias: stranger, provider: openai, model_name: no-such-model}\n\
+                      - {alias: \"w/*\", provider: openai}\n";
+        let known = |pool: &ModelPool, alias: &str| {
+            let entry = pool.get(alias).unwrap();
+            let capabilities = &entry.config().capabilities;
+            let window = capabilities.number(Numeric::ContextWindow);
+            let price = capabilities.declared_price().is_some();
+            (window.value, window.provenance, price)
+        };
+        let (catalog, default) = (Provenance::Catalog, Provenance::Default);
+        let pool = read(models);
+        assert_eq!(known(&pool, "a"), (128_000.0, catalog, true));
+        assert_eq!(known(&pool, "own"), (5.0, Provenance::Declared, true));
+        for alias in ["off", "stranger", "w/*"] {
+            assert_eq!(known(&pool, alias), (4096.0, default, false), "{alias}");
+        }
+        let pool = read(&format!("catalog: false\n{models}"));
+        for alias in ["a", "off", "stranger"] {
+            assert_eq!(known(&pool, alias), (4096.0, default, false), "{alias}");
+        }
+        assert_eq!(known(&pool, "own"), (5.0, Provenance::Declared, false));
+        assert_eq!(known(&pool, "on"), (128_000.0, catalog, true));
+    }
+
+    #[test]
+    fn in_code_a_model_without_capabilities_is_filled_in() {
+        let pool = ModelPool::new();
+        let model = |alias: &str| ModelConfig::new(alias, "openai", "gpt-4o");
+        pool.add(model("bare")).unwrap();
+        pool.add(model("told").capabilities(Capabilities::new())).unwrap();
+        let price = |alias: &str| pool.get(alias).unwrap().config().capabilities.declared_price();
+        assert_eq!(price("bare").map(|price| price.input), Some(2.5));
+        assert_eq!(price("told"), None);
     }
 
     #[test]

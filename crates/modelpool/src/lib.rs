@@ -31,6 +31,7 @@
 //! | call them | [`ModelPool::chat`], [`ModelPool::chat_stream`], [`ModelPool::embed`], [`ModelPool::call`] |
 //! | read a configuration file | [`config`], [`read_config`], [`pool_from_config`] |
 //! | rank models your own way | [`Selector`], [`selectors`] |
+//! | look up what is known of a model | [`catalog`] |
 //! | add a provider | [`Provider`], [`ProviderRegistry`] |
 
 pub mod config;
@@ -52,7 +53,7 @@ pub use modelpool_engine::{
     Settlement, SettlementSink, StreamSummary, WholeAnswer, selectors,
 };
 pub use modelpool_providers::{
-    AddressedCall, Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, vendors,
+    AddressedCall, Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, catalog, vendors,
 };
 
 /// The parts this crate is made of, for what is not re-exported above.

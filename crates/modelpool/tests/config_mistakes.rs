@@ -411,7 +411,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "state: {shared: x}",
         "keys: [{name: a, key: b, budget: {}}]",
         "state: {store: sqlite}",
-        "catalog: true",
     ] {
         let source = format!("{keys}\nmodels: []\n");
         let problems = problems(&source, Format::Yaml);
@@ -419,9 +418,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         let message = &problems.as_slice()[0].message;
         assert!(message.ends_with("not available in this version"), "{problems}");
     }
-    let source = "models: [{alias: a, provider: p, model_name: m, catalog: true}]";
-    let problems = problems(source, Format::Yaml).to_string();
-    assert!(problems.contains("not available in this version"), "{problems}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
     match arguments.command {
         Command::Serve(serve) => serve::run(&serve, config, output),
         Command::Check(check) => check::run(check, config, output),
-        Command::Models(_) => models::run(config, output),
+        Command::Models(models) => models::run(&models, config, output),
         Command::Select(select) => select::run(&select, config, output),
         Command::Chat(chat) => chat::run(&chat, config, output),
         Command::Stats(stats) => stats::run(&stats, output),

@@ -3,16 +3,25 @@
 use std::path::PathBuf;
 
 use anstyle::Style;
+use modelpool::catalog::{self, CatalogEntry};
 use modelpool::config::FileConfig;
 use modelpool::{Capabilities, Flag, ModelPool, Numeric, Provenance, Support};
 use serde_json::{Value, json};
 
+use crate::arguments::ModelsArguments;
 use crate::configuration::load;
 use crate::exit::{Exit, Failure};
 use crate::output::{FAINT, GOOD, Output};
 use crate::table::Table;
 
-pub(crate) fn run(config: Option<PathBuf>, output: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    arguments: &ModelsArguments,
+    config: Option<PathBuf>,
+    output: Output,
+) -> Result<Exit, Failure> {
+    if let Some(words) = &arguments.catalog {
+        return known_models(words, output);
+    }
     let (config, pool) = load(config, ModelPool::builder())?;
     if output.is_json() {
         let default = pool.get_default().map(|model| model.alias().to_owned());
@@ -56,6 +65,54 @@ fn models_table(pool: &ModelPool) -> Table {
                 known(capabilities, Numeric::ContextWindow),
                 price(capabilities),
                 abilities(capabilities),
+            ],
+        );
+    }
+    table
+}
+
+/// What the catalog knows of the models that `words` find.
+fn known_models(words: &str, output: Output) -> Result<Exit, Failure> {
+    let found = catalog::search(words);
+    if output.is_json() {
+        output.document(&json!({"models": found, "source": catalog::source(), "date": catalog::date()}))?;
+    } else if found.is_empty() {
+        output.line("the catalog knows no such model")?;
+    } else {
+        output.text(&catalog_table(&found).render())?;
+        output.line("")?;
+        output.line(&format!("as of {}, from {}", catalog::date(), catalog::source()))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn catalog_table(found: &[&CatalogEntry]) -> Table {
+    let headings = [
+        "provider",
+        "model",
+        "mode",
+        "context",
+        "output",
+        "$ in / out per M",
+        "can",
+        "until",
+    ];
+    let mut table = Table::new(headings).right(3).right(4).right(5);
+    for entry in found {
+        let tokens = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), |tokens| tokens.to_string());
+        let mut capabilities = Capabilities::new();
+        entry.fill(&mut capabilities);
+        table.row(
+            Style::new(),
+            [
+                entry.provider.to_owned(),
+                entry.model_name.clone(),
+                entry.mode.word().to_owned(),
+                tokens(entry.context_window),
+                tokens(entry.max_output_tokens),
+                price(&capabilities),
+                abilities(&capabilities),
+                entry.deprecation_date.clone().unwrap_or_default(),
             ],
         );
     }

@@ -42,6 +42,35 @@ fn the_examples_hold() {
 }
 
 #[test]
+fn the_catalog_is_searched_without_a_configuration() {
+    let program = Program::new();
+    let document = program
+        .run(&["models", "--catalog", "openai gpt-4o-mini", "--json"])
+        .exits(0)
+        .document();
+    let models = document["models"].as_array().unwrap();
+    let mini = models
+        .iter()
+        .find(|model| model["model_name"] == "gpt-4o-mini")
+        .unwrap();
+    assert_eq!(mini["provider"], "openai");
+    assert_eq!(mini["mode"], "chat");
+    assert_eq!(mini["prices"]["input"], 0.15);
+    assert_eq!(mini["flags"]["supports_tools"], true);
+    assert!(document["source"].as_str().unwrap().contains("litellm"));
+    let table = program
+        .run(&["models", "--catalog", "openai gpt-4o-mini"])
+        .exits(0)
+        .stdout;
+    assert!(table.contains("0.15 / 0.6"), "{table}");
+    let nothing = program
+        .run(&["models", "--catalog", "no such model"])
+        .exits(0)
+        .stdout;
+    assert_eq!(nothing.trim(), "the catalog knows no such model");
+}
+
+#[test]
 fn the_document_has_the_shape_of_a_route() {
     let program = Program::configured(EXAMPLES);
     let document = program

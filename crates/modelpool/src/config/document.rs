@@ -79,7 +79,6 @@ fn kind_schema(kind: &Kind) -> Map<String, Json> {
         Kind::Text => json!({"type": "string", "minLength": 1}),
         Kind::Secret => json!({"type": "string", "minLength": 1, "writeOnly": true}),
         Kind::Boolean => json!({"type": "boolean"}),
-        Kind::Off => json!({"const": false}),
         Kind::Integer { min, max, .. } => {
             json!({"type": "integer", "minimum": min, "maximum": max})
         }
@@ -181,7 +180,6 @@ fn kind_markdown(kind: &Kind) -> String {
         Kind::Text => "string".to_owned(),
         Kind::Secret => "string, secret".to_owned(),
         Kind::Boolean => "`true` or `false`".to_owned(),
-        Kind::Off => "`false`".to_owned(),
         Kind::Integer { min, max, unit } => {
             let unit = match unit {
                 Unit::None => "",

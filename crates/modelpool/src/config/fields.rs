@@ -52,8 +52,6 @@ pub(super) enum Kind {
     /// The same, never shown.
     Secret,
     Boolean,
-    /// Only `false`: `true` comes with a later version.
-    Off,
     Integer {
         min: u64,
         max: u64,
@@ -162,7 +160,6 @@ impl Kind {
         match self {
             Self::Text | Self::Secret => "a string".to_owned(),
             Self::Boolean => "true or false".to_owned(),
-            Self::Off => "false".to_owned(),
             Self::Integer { unit, .. } => match unit {
                 Unit::None => "a whole number".to_owned(),
                 Unit::Milliseconds => "a whole number of milliseconds".to_owned(),

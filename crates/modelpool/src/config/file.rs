@@ -21,8 +21,6 @@ use super::view::View;
 use super::{policies, tables};
 
 /// A whole configuration.
-///
-/// `catalog` has no field: only `false` is accepted, which is what this version does anyway.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FileConfig {
@@ -36,6 +34,8 @@ pub struct FileConfig {
     pub selector: Option<Located>,
     /// Whether words in plain text ask for a model that can see.
     pub infer_words: bool,
+    /// Whether the catalog fills in what models do not declare, where they do not say it themselves.
+    pub catalog: bool,
     /// The models, in the order of the file.
     pub models: Vec<FileModel>,
     /// The named pools, in the order of the file.
@@ -82,6 +82,8 @@ pub struct FileModel {
     pub base_url: Option<String>,
     /// What it can do: a mapping.
     pub capabilities: Option<Located>,
+    /// Whether the catalog fills in what is not declared. `None` is as the file says.
+    pub catalog: Option<bool>,
     /// Headers added to every call, valid as HTTP headers.
     pub headers: Vec<(String, SecretString)>,
     /// Members added to every request body: a mapping.
@@ -190,6 +192,7 @@ impl FileConfig {
             default: owned(file, "default"),
             selector: located(file, "selector"),
             infer_words: file.boolean("infer_words").unwrap_or_default(),
+            catalog: file.boolean("catalog").unwrap_or(true),
             models: file
                 .list("models", &tables::MODEL)
                 .iter()
@@ -232,6 +235,7 @@ impl FileModel {
             api_key: view.text("api_key").map(SecretString::from),
             base_url: owned(view, "base_url"),
             capabilities: located(view, "capabilities"),
+            catalog: view.boolean("catalog"),
             headers: headers.collect(),
             body: located(&extra, "body"),
             fallbacks: owned_list(view, "fallbacks"),

@@ -124,10 +124,11 @@ pub(super) static FILE: Section = Section {
             Kind::Secret,
             "what opens the gateway's administration, best written as `${NAME}`; closed if it is left out",
         ),
-        Field::optional(
+        Field::default(
             "catalog",
-            Kind::Off,
-            "whether a catalog fills in what a model can do; only `false` in this version",
+            Kind::Boolean,
+            Default::Boolean(true),
+            "whether the catalog of known models fills in what `capabilities` leaves out: abilities, windows and list prices",
         ),
         Field::default(
             "max_body_bytes",
@@ -204,8 +205,8 @@ pub(super) static MODEL: Section = Section {
         ),
         Field::optional(
             "catalog",
-            Kind::Off,
-            "whether a catalog fills in what the model can do; only `false` in this version",
+            Kind::Boolean,
+            "as at the top of the file, for this model; `capabilities` win over the catalog always",
         ),
         Field::optional(
             "limits",

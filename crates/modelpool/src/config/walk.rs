@@ -105,14 +105,6 @@ fn value(kind: &Kind, node: &Node, path: &Path, problems: &mut Collector) {
                 wrong_type(kind, node, path, problems);
             }
         }
-        Kind::Off => match node.value {
-            Value::Boolean(false) => {}
-            Value::Boolean(true) => {
-                let hint = Some("write false, or remove the key".to_owned());
-                problems.report(path, node.span, "`true` is not available in this version", hint);
-            }
-            _ => wrong_type(kind, node, path, problems),
-        },
         Kind::Integer { min, max, .. } => number(kind, *min, *max, node, path, problems),
         Kind::Seconds { max } => seconds(kind, *max, node, path, problems),
         Kind::Share => match decimal(&node.value) {
@@ -295,10 +287,8 @@ fn type_hint(kind: &Kind, node: &Node) -> Option<String> {
     let lower = text.text.to_lowercase();
     match (kind, lower.as_str()) {
         (Kind::Boolean, "yes" | "on") => Some("write true, the only other word is false".to_owned()),
-        (Kind::Boolean | Kind::Off, "no" | "off") => {
-            Some("write false, `no` and `off` are plain words".to_owned())
-        }
-        (Kind::Boolean | Kind::Off, "true" | "false") => Some(format!("write {lower} without quotes")),
+        (Kind::Boolean, "no" | "off") => Some("write false, `no` and `off` are plain words".to_owned()),
+        (Kind::Boolean, "true" | "false") => Some(format!("write {lower} without quotes")),
         (Kind::Integer { .. }, digits) if integer(digits).is_some() => {
             Some(format!("write {digits} without quotes"))
         }
