@@ -46,6 +46,7 @@ pub mod selector;
 pub mod snapshot;
 pub mod statistics;
 pub mod stream;
+pub mod trace_context;
 pub mod transport;
 pub mod usage;
 
@@ -64,5 +65,6 @@ pub use requirement::{Missing, RequirementError, Requirements};
 pub use selector::{Candidate, Candidates, SelectContext, Selector, SelectorError};
 pub use snapshot::{ModelEntry, ModelIndex, PoolDefinition, PoolError, Resolved, Snapshot};
 pub use stream::{Delta, EventStream, FinishReason, StreamEvent};
+pub use trace_context::{CallerTrace, RequestSpan, SpanId, TraceId, TraceParent};
 pub use transport::{BoxFuture, Transport};
 pub use usage::Usage;

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::facts::RequestFacts;
 use crate::quota::QuotaReport;
 use crate::stream::{EventStream, FinishReason};
+use crate::trace_context::TraceParent;
 use crate::transport::BoxFuture;
 use crate::usage::Usage;
 
@@ -75,6 +76,8 @@ pub struct ProviderRequest {
     pub limits: CallLimits,
     /// What the model is to go on from; `None` for an answer from its beginning.
     pub continuation: Option<Continuation>,
+    /// The span of this call, for the header `traceparent`; `None` where calls are not traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Limits on time within a call; those on the answer are for whole answers.

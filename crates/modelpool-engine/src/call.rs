@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use modelpool_core::provider::{Dialect, RequestBody};
-use modelpool_core::{Error, ErrorKind, Operation, RequestFacts, Requirements};
+use modelpool_core::{CallerTrace, Error, ErrorKind, Operation, RequestFacts, Requirements};
 use modelpool_providers::openai_chat::read::{BodyError, ReadRequest, read};
 use modelpool_providers::{AddressedCall, read_chat};
 use serde_json::{Map, Value, json};
@@ -39,6 +39,8 @@ pub struct Call {
     pub options: RequestOptions,
     /// What the caller may do.
     pub scope: Scope,
+    /// The trace of the caller's that it belongs to.
+    pub trace: Option<CallerTrace>,
 }
 
 impl Call {
@@ -82,6 +84,7 @@ impl Call {
             facts: Arc::new(facts),
             options,
             scope: Scope::default(),
+            trace: None,
         })
     }
 }

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use modelpool_core::selector::Ticket;
 use modelpool_core::snapshot::{AUTO, Draft, Pool};
+use modelpool_core::trace_context::TraceIds;
 use modelpool_core::{
     BoxFuture, BreakerSettings, Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits,
-    Operation, PoolDefinition, PoolError, RequestFacts, Requirements, Resolved, SelectContext, Selector,
-    SelectorError, Snapshot, SystemClock, Timeouts, Transport,
+    Operation, PoolDefinition, PoolError, RequestFacts, RequestSpan, Requirements, Resolved, SelectContext,
+    Selector, SelectorError, Snapshot, SpanId, SystemClock, Timeouts, Transport,
 };
 use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry, catalog};
 use serde_json::{Map, Value};
@@ -88,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) traces: Arc<Traces>,
     counter: AtomicU64,
     request_ids: RequestIds,
+    trace_ids: TraceIds,
+    traced: bool,
     seed: u64,
 }
 
@@ -352,6 +355,17 @@ impl ModelPool {
         self.inner.request_ids.next()
     }
 
+    /// The span of a call's request, where the caller traces or the pool does.
+    pub(crate) fn span_of(&self, call: &Call) -> Option<RequestSpan> {
+        let caller = call.trace.as_ref();
+        (self.inner.traced || caller.is_some()).then(|| RequestSpan::begin(caller, &self.inner.trace_ids))
+    }
+
+    /// A span for a call of a model, where the pool traces.
+    pub(crate) fn new_span(&self) -> Option<SpanId> {
+        self.inner.traced.then(|| self.inner.trace_ids.span())
+    }
+
     /// Makes a call of any operation. This is where the faces come in.
     ///
     /// # Errors
@@ -454,6 +468,7 @@ pub struct ModelPoolBuilder {
     breakers: BreakerSettings,
     on_loss: OnLoss,
     hedging: Option<Hedging>,
+    traced: bool,
     seed: Option<u64>,
 }
 
@@ -472,6 +487,7 @@ impl Default for ModelPoolBuilder {
             breakers: BreakerSettings::default(),
             on_loss: OnLoss::default(),
             hedging: None,
+            traced: false,
             seed: None,
         }
     }
@@ -580,7 +596,15 @@ impl ModelPoolBuilder {
         self
     }
 
-    /// Makes the choices of randomised selectors repeatable. Default: random.
+    /// Gives every request and every call of a model a span, and tells upstreams of it in the header `traceparent`:
+    /// for pools whose settled requests are sent on as spans. Default: no.
+    #[must_use]
+    pub fn traced(mut self, traced: bool) -> Self {
+        self.traced = traced;
+        self
+    }
+
+    /// Makes the choices of randomised selectors repeatable, and the ids of spans. Default: random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -619,6 +643,8 @@ impl ModelPoolBuilder {
                 hedges: HedgeCount::default(),
                 traces,
                 request_ids: RequestIds::new(seed),
+                trace_ids: TraceIds::new(seed),
+                traced: self.traced,
                 seed,
             }),
         }

@@ -40,7 +40,7 @@ fn planned(pool: ModelPool, mut call: Call) -> Result<Box<Walk>, Error> {
         call.request_id = pool.new_request_id();
     }
     let began = Instant::now();
-    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call), began);
+    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&pool, &call), began);
     let planned = admit(&call, &mut settling, began).and_then(|()| pool.plan(&call));
     let planned = planned.and_then(|plan| {
         let plan = Arc::new(plan);
@@ -67,10 +67,11 @@ fn admit(call: &Call, settling: &mut Settling, now: Instant) -> Result<(), Error
     Ok(())
 }
 
-fn unsettled(call: &Call) -> Settlement {
+fn unsettled(pool: &ModelPool, call: &Call) -> Settlement {
     Settlement {
         request_id: Arc::clone(&call.request_id),
         caller: call.scope.caller.clone(),
+        trace: pool.span_of(call),
         operation: call.facts.operation,
         requested_model: call.model.clone(),
         stream: call.facts.stream,
@@ -200,12 +201,16 @@ fn begin(
     walk.pool.inner.hedges.called();
     let entry = Arc::clone(walk.entry(index));
     let model_name = walk.plan.model_name(index);
+    let span = walk.pool.new_span();
+    let trace = walk.settling.trace().zip(span);
+    let trace = trace.map(|(request, span)| request.parent_of_upstream(span));
     let number = walk.settling.begin(Beginning {
         entry: &entry,
         model_name: Arc::clone(&model_name),
         purpose,
         input_tokens: walk.call.facts.input_tokens,
         grant,
+        span,
     });
     let limits = limits::settle(
         entry.config().timeouts.or(walk.outer),
@@ -227,6 +232,7 @@ fn begin(
         model_name,
         limits: call_limits(&limits),
         continuation: continuation.clone(),
+        trace,
     };
     let provider = walk.pool.provider_of(&entry);
     let (deadline, on_loss) = (walk.deadline, walk.pool.inner.on_loss);

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use modelpool_core::live::InFlight;
 use modelpool_core::statistics::CallRecord;
-use modelpool_core::{Error, ErrorKind, LiveState, ModelEntry, Operation, Plan, Price, Usage};
+use modelpool_core::{
+    Error, ErrorKind, LiveState, ModelEntry, Operation, Plan, Price, RequestSpan, SpanId, Usage,
+};
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -39,6 +41,8 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// What it cost in US dollars, where usage and price are known.
     pub cost_usd: Option<f64>,
+    /// Its span; `None` where calls are not traced.
+    pub span: Option<SpanId>,
 }
 
 /// Why a call was made.
@@ -72,6 +76,8 @@ pub struct Settlement {
     pub request_id: Arc<str>,
     /// The name of the caller's key.
     pub caller: Option<Arc<str>>,
+    /// Its span; `None` where neither the caller nor the pool traces.
+    pub trace: Option<RequestSpan>,
     /// What was asked for.
     pub operation: Operation,
     /// The model the caller named.
@@ -132,6 +138,7 @@ pub(crate) struct Beginning<'a> {
     pub(crate) purpose: Purpose,
     pub(crate) input_tokens: u64,
     pub(crate) grant: Grant,
+    pub(crate) span: Option<SpanId>,
 }
 
 /// The call under way.
@@ -149,6 +156,7 @@ struct UnderWay {
     usage: Option<Usage>,
     in_flight: InFlight,
     grant: Grant,
+    span: Option<SpanId>,
     live: Arc<LiveState>,
 }
 
@@ -208,6 +216,7 @@ impl Settling {
             usage: None,
             in_flight: call.entry.live().enter(),
             grant: call.grant,
+            span: call.span,
             live: Arc::clone(call.entry.live()),
         });
         number
@@ -251,6 +260,11 @@ impl Settling {
         self.settlement
             .as_ref()
             .map_or(0, |settlement| settlement.skipped_events)
+    }
+
+    /// The span of the request.
+    pub(crate) fn trace(&self) -> Option<&RequestSpan> {
+        self.settlement.as_ref()?.trace.as_ref()
     }
 
     /// Calls made so far.
@@ -321,6 +335,7 @@ impl Settling {
             error: error.cloned(),
             usage,
             cost_usd,
+            span: call.span,
             alias: call.alias,
             model_name: call.model_name,
         });

@@ -30,6 +30,7 @@ impl SettlementSink for AccessLog {
         info!(
             target: "modelpool::access",
             request_id = &*settlement.request_id,
+            trace_id = settlement.trace.as_ref().map(|span| tracing::field::display(span.trace_id)),
             caller = settlement.caller.as_deref(),
             asked = settlement.requested_model,
             model = settlement.alias(),

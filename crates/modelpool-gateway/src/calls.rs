@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use modelpool::{Answer, AnswerBody, Call, Dialect, Operation, Scope};
+use modelpool::{Answer, AnswerBody, Call, CallerTrace, Dialect, Operation, Scope};
 use serde_json::json;
 
 use crate::Gateway;
@@ -148,6 +148,7 @@ async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) ->
     let mut call = call.map_err(|error| Failure::from_error(&error))?;
     add_requirements(&head.headers, &mut call.options).map_err(|error| Failure::from_error(&error))?;
     call.scope = scope;
+    call.trace = CallerTrace::read(&head.headers);
     Ok(call)
 }
 

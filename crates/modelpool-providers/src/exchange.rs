@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Method, Uri, response};
 use modelpool_core::provider::CallLimits;
+use modelpool_core::trace_context::{TRACEPARENT, TraceParent};
 use modelpool_core::transport::{BodyStream, ConnectLimit, TransportError, TransportErrorKind};
 use modelpool_core::{Error, ErrorKind, ReplyHead, TimeoutKind, Transport};
 use secrecy::{ExposeSecret, SecretString};
@@ -67,6 +68,15 @@ impl Exchange {
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    /// A call of a model: a request that says which span it is, where calls are traced.
+    pub(crate) fn call(&self, uri: &Uri, body: Bytes, trace: Option<TraceParent>) -> http::Request<Bytes> {
+        let mut request = self.request(Method::POST, uri, body);
+        if let Some(trace) = trace {
+            request.headers_mut().insert(TRACEPARENT, trace.header());
+        }
         request
     }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Uri;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Method, Uri};
 use modelpool_core::provider::Dialect;
 use modelpool_core::{
     BoxFuture, Clock, Error, ErrorKind, ModelConfig, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
@@ -115,7 +115,7 @@ impl WireProvider {
             false => self.passed(&request, &target),
             true => translated(&*self.wire, &request, &target)?.body,
         };
-        let mut sent = self.exchange.request(Method::POST, &uri, body);
+        let mut sent = self.exchange.call(&uri, body, request.trace);
         self.sign(&mut sent)?;
         let answered = self.exchange.send(sent, &request.limits, stream).await?;
         if stream {
@@ -174,7 +174,7 @@ pub(crate) async fn call_translated(
         stream,
     };
     let Written { body, dropped } = translated(wire, request, &target)?;
-    let mut sent = exchange.request(Method::POST, uri, body);
+    let mut sent = exchange.call(uri, body, request.trace);
     sign(&mut sent)?;
     let mut answered = exchange.send(sent, &request.limits, stream).await?;
     answered.head.dropped = dropped;

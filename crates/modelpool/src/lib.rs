@@ -40,12 +40,13 @@ mod from_config;
 pub use from_config::{BuildError, PoolChecks, pool_from_config, read_config};
 pub use modelpool_core::provider::Dialect;
 pub use modelpool_core::{
-    BreakerSettings, BreakerState, Candidate, Candidates, Capabilities, CapabilityError, Clock, Delta, Error,
-    ErrorKind, EventStream, Explanation, Extra, FinishReason, Flag, ManualClock, Missing, ModelConfig,
-    ModelEntry, ModelLimits, NoModelFits, Numeric, Operation, PoolDefinition, PoolError, Price, Provenance,
-    Provider, ProviderRequest, Ranked, Ranking, Reply, ReplyBody, ReplyHead, RequestFacts, RequirementError,
-    Requirements, Resolved, SelectContext, Selector, SelectorError, Snapshot, StreamEvent, Support,
-    SystemClock, TimeoutKind, Timeouts, Transport, UnixMillis, Usage, VendorError, Verdict, WholeReply,
+    BreakerSettings, BreakerState, CallerTrace, Candidate, Candidates, Capabilities, CapabilityError, Clock,
+    Delta, Error, ErrorKind, EventStream, Explanation, Extra, FinishReason, Flag, ManualClock, Missing,
+    ModelConfig, ModelEntry, ModelLimits, NoModelFits, Numeric, Operation, PoolDefinition, PoolError, Price,
+    Provenance, Provider, ProviderRequest, Ranked, Ranking, Reply, ReplyBody, ReplyHead, RequestFacts,
+    RequestSpan, RequirementError, Requirements, Resolved, SelectContext, Selector, SelectorError, Snapshot,
+    SpanId, StreamEvent, Support, SystemClock, TimeoutKind, Timeouts, TraceId, TraceParent, Transport,
+    UnixMillis, Usage, VendorError, Verdict, WholeReply,
 };
 pub use modelpool_engine::{
     Answer, AnswerBody, AnswerStream, Call, CallerLimits, ChatAnswer, ChatRequest, Ending, Hedging,

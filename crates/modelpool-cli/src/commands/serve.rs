@@ -15,8 +15,7 @@ use crate::configuration::{cannot_build, load};
 use crate::exit::{Exit, Failure};
 use crate::output::{GOOD, Output, count};
 use crate::stop::Stop;
-use crate::telemetry::{self, Exporter};
-use crate::{logging, runtime};
+use crate::{logging, runtime, telemetry};
 
 pub(crate) fn run(
     arguments: &ServeArguments,
@@ -24,12 +23,8 @@ pub(crate) fn run(
     output: Output,
 ) -> Result<Exit, Failure> {
     let logging = logging::start(&arguments.log)?;
-    let mut spans = telemetry::from_environment()?;
-    let builder = ModelPool::builder().sink(Arc::new(AccessLog));
-    let builder = match &spans {
-        Some(spans) => builder.sink(spans.sink()),
-        None => builder,
-    };
+    let mut telemetry = telemetry::from_environment()?;
+    let builder = telemetry.observe(ModelPool::builder().sink(Arc::new(AccessLog)));
     let (config, pool) = load(config, builder)?;
     let address = arguments.listen.unwrap_or(config.listen);
     if config.is_open_to_strangers(address) {
@@ -63,12 +58,10 @@ pub(crate) fn run(
         let finished = tokio::select! {
             finished = finished => finished,
             never = logging.flush_from_time_to_time() => match never {},
-            never = send(&mut spans, &pool) => match never {},
+            never = telemetry.run(&pool) => match never {},
             never = check_health(config.health_check, &pool) => match never {},
         };
-        if let Some(spans) = &mut spans {
-            spans.finish(&pool).await;
-        }
+        telemetry.finish(&pool).await;
         Ok(if finished { Exit::Success } else { Exit::Failure })
     })
 }
@@ -77,14 +70,6 @@ pub(crate) fn run(
 async fn check_health(pause: Option<Duration>, pool: &ModelPool) -> Infallible {
     match pause {
         Some(pause) => pool.watch_health(pause).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Sends spans where there is somebody who takes them.
-async fn send(spans: &mut Option<Exporter>, pool: &ModelPool) -> Infallible {
-    match spans {
-        Some(spans) => spans.run(pool).await,
         None => std::future::pending().await,
     }
 }

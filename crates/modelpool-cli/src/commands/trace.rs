@@ -55,6 +55,9 @@ fn head(trace: &Value) -> String {
     if trace["caller"].is_string() {
         line("by", words(&trace["caller"]));
     }
+    if trace["trace_id"].is_string() {
+        line("trace", words(&trace["trace_id"]));
+    }
     if let Some(began) = trace["began_unix_ms"].as_i64()
         && let Ok(began) = Timestamp::from_millisecond(began)
     {
@@ -191,6 +194,7 @@ mod tests {
     fn a_failover_is_told_attempt_by_attempt() {
         let text = plain(&json!({
             "request_id": "id-1", "began_unix_ms": 0, "caller": "team", "requested_model": "auto",
+            "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
             "pool": "auto", "stream": true, "ending": "completed", "error": null, "total_ms": 33.04,
             "first_token_ms": 20.0, "skipped_events": 0, "cost_usd": 0.00002,
             "usage": {"input_tokens": 8, "output_tokens": 4, "estimated": false},
@@ -211,6 +215,7 @@ mod tests {
             "id-1  completed after 33.0 ms\n\
              asked    auto, streamed\n\
              by       team\n\
+             trace    4bf92f3577b34da6a3ce929d0e0e4736\n\
              at       1970-01-01T00:00:00Z\n\
              used     8 tokens in, 4 out, $0.000020\n\
              \n\

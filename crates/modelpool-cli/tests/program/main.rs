@@ -7,6 +7,7 @@
 
 mod chat;
 mod check;
+mod collector;
 mod completions_and_man;
 mod demo;
 mod import;

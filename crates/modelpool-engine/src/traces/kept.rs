@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modelpool_core::{Error, Operation, Plan, UnixMillis, Usage};
+use modelpool_core::{Error, Operation, Plan, TraceId, UnixMillis, Usage};
 
 use super::report::{FailureTrace, TraceEnding};
 use super::weight;
@@ -18,6 +18,7 @@ pub(super) struct Kept {
     pub(super) request_id: Arc<str>,
     pub(super) began: UnixMillis,
     pub(super) caller: Option<Arc<str>>,
+    pub(super) trace_id: Option<TraceId>,
     pub(super) operation: Operation,
     pub(super) requested_model: Box<str>,
     pub(super) stream: bool,
@@ -63,6 +64,7 @@ impl Kept {
             request_id: Arc::clone(&settlement.request_id),
             began: before(now, settlement.total),
             caller: settlement.caller.clone(),
+            trace_id: settlement.trace.as_ref().map(|span| span.trace_id),
             operation: settlement.operation,
             requested_model: cut(&settlement.requested_model).into(),
             stream: settlement.stream,

@@ -18,6 +18,8 @@ pub struct RequestTrace {
     pub began_unix_ms: u64,
     /// The name of the caller's key.
     pub caller: Option<String>,
+    /// The trace it belongs to, as tracing systems know it; null where neither the caller nor the pool traces.
+    pub trace_id: Option<String>,
     /// What was asked for.
     pub operation: Operation,
     /// The model the caller named.
@@ -101,6 +103,7 @@ impl Kept {
             request_id: self.request_id.to_string(),
             began_unix_ms: self.began.0,
             caller: self.caller.as_deref().map(str::to_owned),
+            trace_id: self.trace_id.map(|id| id.to_string()),
             operation: self.operation,
             requested_model: self.requested_model.to_string(),
             pool: self.plan.as_deref().and_then(pool_of),

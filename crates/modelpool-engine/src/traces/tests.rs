@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool_core::{
-    Capabilities, Error, ErrorKind, Flag, ManualClock, ModelConfig, Operation, Plan, UnixMillis, Usage,
+    Capabilities, Error, ErrorKind, Flag, ManualClock, ModelConfig, Operation, Plan, RequestSpan, SpanId,
+    TraceId, UnixMillis, Usage,
 };
 use serde_json::json;
 
@@ -34,6 +35,7 @@ fn outcome(alias: &str, error: Option<Error>) -> Outcome {
         latency: Duration::from_millis(20),
         first_output: None,
         cost_usd: usage.map(|_| 0.5),
+        span: None,
         usage,
         error,
     }
@@ -43,6 +45,13 @@ fn settled(id: &str) -> Settlement {
     Settlement {
         request_id: id.into(),
         caller: Some("team".into()),
+        trace: Some(RequestSpan {
+            trace_id: TraceId::new(0xab, 1).unwrap(),
+            span_id: SpanId::new(2).unwrap(),
+            parent: None,
+            sampled: false,
+            state: None,
+        }),
         operation: Operation::Chat,
         requested_model: "auto".to_owned(),
         stream: true,
@@ -83,6 +92,7 @@ fn a_request_is_found_by_its_id_with_when_and_how_it_went() {
     assert_eq!(trace.began_unix_ms, 8_500);
     let told = serde_json::to_value(&trace).unwrap();
     assert_eq!(told["ending"], "completed");
+    assert_eq!(told["trace_id"], "00000000000000ab0000000000000001");
     assert_eq!(
         (&told["total_ms"], &told["first_token_ms"]),
         (&json!(1500.0), &json!(1250.4))

@@ -139,7 +139,7 @@ impl OpenAiChat {
             None => body,
             Some(continuation) => continued(body, continuation, self.prefill),
         };
-        let sent = self.exchange.request(Method::POST, uri, body);
+        let sent = self.exchange.call(uri, body, request.trace);
         let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
         if facts.stream && answered.is_event_stream() {
             let events = Events::new(answered.body, Arc::clone(self.exchange.secrets()));

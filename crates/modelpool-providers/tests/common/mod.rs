@@ -26,6 +26,7 @@ pub fn request(operation: Operation, body: &[u8]) -> Result<ProviderRequest, Bod
             idle: Duration::from_secs(10),
         },
         continuation: None,
+        trace: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool::parts::engine::Purpose;
-use modelpool::{Ending, Error, Operation, Outcome, Settlement, UnixMillis, Usage};
+use modelpool::{Ending, Error, Operation, Outcome, RequestSpan, Settlement, SpanId, UnixMillis, Usage};
 
 /// The longest text that is kept of what came from outside, in bytes.
 const LONGEST_TEXT: usize = 256;
@@ -13,6 +13,7 @@ const LONGEST_TEXT: usize = 256;
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) request_id: Arc<str>,
+    pub(super) span: RequestSpan,
     pub(super) caller: Option<Arc<str>>,
     pub(super) operation: Operation,
     pub(super) requested_model: String,
@@ -27,6 +28,8 @@ pub(super) struct Finished {
 /// A call that was made for it.
 #[derive(Debug)]
 pub(super) struct MadeCall {
+    /// `None` where the pool does not trace, and then it is not told.
+    pub(super) span: Option<SpanId>,
     pub(super) alias: Arc<str>,
     pub(super) model_name: String,
     pub(super) purpose: &'static str,
@@ -50,9 +53,10 @@ pub(super) struct Fault {
 pub(super) const CANCELLED: &str = "cancelled";
 
 impl Finished {
-    pub(super) fn new(settlement: &Settlement, now: UnixMillis) -> Self {
+    pub(super) fn new(settlement: &Settlement, span: &RequestSpan, now: UnixMillis) -> Self {
         Self {
             request_id: Arc::clone(&settlement.request_id),
+            span: span.clone(),
             caller: settlement.caller.clone(),
             operation: settlement.operation,
             requested_model: cut(&settlement.requested_model),
@@ -77,6 +81,7 @@ impl Finished {
 impl MadeCall {
     fn new(outcome: &Outcome) -> Self {
         Self {
+            span: outcome.span,
             alias: Arc::clone(&outcome.alias),
             model_name: cut(&outcome.model_name),
             purpose: match outcome.purpose {

@@ -2,12 +2,14 @@
 //! are those of the conventions for generative AI, <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>,
 //! and what they have no word for begins with `modelpool.`.
 
-use std::hash::BuildHasher;
 use std::time::Duration;
 
-use modelpool::{Operation, UnixMillis, Usage};
+use modelpool::{RequestSpan, SpanId, UnixMillis, Usage};
 use serde_json::{Value, json};
 
+use super::super::attributes::Attributes;
+use super::super::names::{self, operation};
+use super::super::resource::{Resource, scope};
 use super::finished::{CANCELLED, Fault, Finished, MadeCall};
 
 /// Kinds of spans: an answer to somebody, and a call of somebody.
@@ -17,43 +19,36 @@ const CLIENT: u8 = 3;
 /// The status of a span that failed.
 const ERROR: u8 = 2;
 
-/// The body that carries the spans of these requests. `provider` says who serves an alias; `ids` is what the ids
-/// are made of, so that a batch that is sent again has the same.
+/// Flags of a span: it is recorded; it is known whether the span above it is of another process; and it is.
+const SAMPLED: u16 = 0x001;
+const PARENT_IS_KNOWN: u16 = 0x100;
+const PARENT_IS_REMOTE: u16 = 0x200;
+
+/// The body that carries the spans of these requests. `provider` says who serves an alias.
 pub(super) fn request(
     batch: &[Finished],
-    service: &str,
+    resource: &Resource,
     provider: impl Fn(&str) -> Option<String>,
-    ids: &impl BuildHasher,
 ) -> Value {
     let spans: Vec<Value> = batch
         .iter()
-        .flat_map(|finished| spans(finished, &provider, ids))
+        .flat_map(|finished| spans(finished, &provider))
         .collect();
-    let version = env!("CARGO_PKG_VERSION");
-    let mut resource = Attributes::default();
-    resource.text("service.name", service);
-    resource.text("service.version", version);
     json!({"resourceSpans": [{
-        "resource": {"attributes": resource.0},
-        "scopeSpans": [{"scope": {"name": "modelpool", "version": version}, "spans": spans}],
+        "resource": resource.json(),
+        "scopeSpans": [{"scope": scope(), "spans": spans}],
     }]})
 }
 
-fn spans(
-    finished: &Finished,
-    provider: &impl Fn(&str) -> Option<String>,
-    ids: &impl BuildHasher,
-) -> Vec<Value> {
-    // Callers choose ids of requests, so the time makes them differ.
-    let key = (&*finished.request_id, finished.ended, finished.total);
-    let trace = format!("{:016x}{:016x}", ids.hash_one((0, key)), ids.hash_one((1, key)));
-    let span = |place: usize| format!("{:016x}", ids.hash_one((2, key, place)));
+fn spans(finished: &Finished, provider: &impl Fn(&str) -> Option<String>) -> Vec<Value> {
     let end = nanoseconds(finished.ended);
     let began = end.saturating_sub(finished.total.as_nanos());
-    let root = span(0);
     let mut all = vec![
         Span {
-            ids: [&trace, &root, ""],
+            trace: &finished.span,
+            id: finished.span.span_id,
+            parent: finished.span.parent,
+            flags: SAMPLED | PARENT_IS_KNOWN | PARENT_IS_REMOTE * u16::from(finished.span.parent.is_some()),
             name: format!("{} {}", operation(finished.operation), finished.requested_model),
             kind: SERVER,
             time: [began, end],
@@ -62,10 +57,14 @@ fn spans(
         }
         .into_json(),
     ];
-    for (place, call) in finished.calls.iter().enumerate() {
+    let calls = finished.calls.iter().filter_map(|call| Some((call, call.span?)));
+    for (call, id) in calls {
         let began = began + call.began_after.as_nanos();
         let call_span = Span {
-            ids: [&trace, &span(place + 1), &root],
+            trace: &finished.span,
+            id,
+            parent: Some(finished.span.span_id),
+            flags: SAMPLED | PARENT_IS_KNOWN,
             name: format!("{} {}", operation(finished.operation), call.model_name),
             kind: CLIENT,
             time: [began, began + call.latency.as_nanos()],
@@ -105,7 +104,7 @@ fn of_call(finished: &Finished, call: &MadeCall, provider: &impl Fn(&str) -> Opt
     let mut attributes = Attributes::default();
     attributes.text("gen_ai.operation.name", operation(finished.operation));
     if let Some(provider) = provider(&call.alias) {
-        attributes.text("gen_ai.provider.name", conventional(&provider));
+        attributes.text("gen_ai.provider.name", names::provider(&provider));
     }
     attributes.text("gen_ai.request.model", &call.model_name);
     attributes.used(call.usage, call.cost_usd);
@@ -116,31 +115,17 @@ fn of_call(finished: &Finished, call: &MadeCall, provider: &impl Fn(&str) -> Opt
     attributes
 }
 
-fn operation(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Chat => "chat",
-        Operation::Embeddings => "embeddings",
-        Operation::Images => "generate_content",
-    }
-}
-
-/// The conventions' name of a provider, where it is another than ours.
-fn conventional(provider: &str) -> &str {
-    match provider {
-        "mistral" => "mistral_ai",
-        "xai" => "x_ai",
-        other => other,
-    }
-}
-
 fn nanoseconds(time: UnixMillis) -> u128 {
     u128::from(time.0) * 1_000_000
 }
 
 /// One span.
 struct Span<'a> {
-    /// Of the trace, of the span, and of the span above it; empty where there is none.
-    ids: [&'a str; 3],
+    trace: &'a RequestSpan,
+    id: SpanId,
+    /// The span above it.
+    parent: Option<SpanId>,
+    flags: u16,
     name: String,
     kind: u8,
     /// From when to when, in nanoseconds since the Unix epoch.
@@ -151,7 +136,6 @@ struct Span<'a> {
 
 impl Span<'_> {
     fn into_json(self) -> Value {
-        let [trace, span, parent] = self.ids;
         let [began, ended] = self.time;
         // A caller who goes away is no error of anybody's.
         let status = match self.fault.filter(|fault| fault.code != CANCELLED) {
@@ -159,31 +143,18 @@ impl Span<'_> {
             None => json!({}),
         };
         json!({
-            "traceId": trace, "spanId": span, "parentSpanId": parent, "name": self.name, "kind": self.kind,
+            "traceId": self.trace.trace_id.to_string(), "spanId": self.id.to_string(),
+            "parentSpanId": self.parent.map_or_else(String::new, |parent| parent.to_string()),
+            "traceState": self.trace.state.as_deref().unwrap_or_default(), "flags": self.flags,
+            "name": self.name, "kind": self.kind,
             "startTimeUnixNano": began.to_string(), "endTimeUnixNano": ended.to_string(),
             "attributes": self.attributes.0, "status": status,
         })
     }
 }
 
-/// Attributes in the shape of the JSON. Whole numbers of 64 bits are strings in it.
-#[derive(Default)]
-struct Attributes(Vec<Value>);
-
+/// What several spans say in the same words.
 impl Attributes {
-    fn text(&mut self, key: &'static str, value: &str) {
-        self.0.push(json!({"key": key, "value": {"stringValue": value}}));
-    }
-
-    fn whole(&mut self, key: &'static str, value: u64) {
-        let value = value.to_string();
-        self.0.push(json!({"key": key, "value": {"intValue": value}}));
-    }
-
-    fn number(&mut self, key: &'static str, value: f64) {
-        self.0.push(json!({"key": key, "value": {"doubleValue": value}}));
-    }
-
     fn used(&mut self, usage: Option<Usage>, cost_usd: Option<f64>) {
         if let Some(usage) = usage {
             self.whole("gen_ai.usage.input_tokens", usage.input_tokens);
@@ -212,12 +183,13 @@ impl Attributes {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::{BuildHasherDefault, DefaultHasher};
+    use modelpool::{Operation, TraceId};
 
     use super::*;
 
     fn call(alias: &str, began_ms: u64, fault: Option<Fault>) -> MadeCall {
         MadeCall {
+            span: SpanId::new(began_ms),
             alias: alias.into(),
             model_name: format!("{alias}-name"),
             purpose: "answer",
@@ -242,6 +214,13 @@ mod tests {
         };
         Finished {
             request_id: "id-1".into(),
+            span: RequestSpan {
+                trace_id: TraceId::new(1, 2).unwrap(),
+                span_id: SpanId::new(3).unwrap(),
+                parent: None,
+                sampled: true,
+                state: None,
+            },
             caller: Some("team".into()),
             operation: Operation::Chat,
             requested_model: "auto".to_owned(),
@@ -255,13 +234,9 @@ mod tests {
     }
 
     fn spans_of(finished: Finished) -> Vec<Value> {
-        let ids = BuildHasherDefault::<DefaultHasher>::new();
-        let body = request(
-            &[finished],
-            "s",
-            |alias| (alias == "b").then(|| "xai".to_owned()),
-            &ids,
-        );
+        let resource = Resource::read(&|name: &str| (name == "OTEL_SERVICE_NAME").then(|| "s".to_owned()));
+        let provider = |alias: &str| (alias == "b").then(|| "xai".to_owned());
+        let body = request(&[finished], &resource.unwrap(), provider);
         let service = &body["resourceSpans"][0]["resource"]["attributes"][0];
         assert_eq!(
             *service,
@@ -283,8 +258,12 @@ mod tests {
         let [request, failed, answered] = spans.as_slice() else {
             panic!("{spans:?}")
         };
-        assert_eq!(request["traceId"].as_str().unwrap().len(), 32);
-        assert_eq!(request["spanId"].as_str().unwrap().len(), 16);
+        assert_eq!(request["traceId"], "00000000000000010000000000000002");
+        assert_eq!(request["spanId"], "0000000000000003");
+        assert_eq!(
+            (&request["flags"], &answered["flags"]),
+            (&json!(0x101), &json!(0x101))
+        );
         assert_eq!(
             (&request["kind"], &request["parentSpanId"]),
             (&json!(2), &json!(""))
@@ -307,6 +286,20 @@ mod tests {
             (&json!({}), &json!({}))
         );
         assert_eq!(failed["status"], json!({"code": 2, "message": "down"}));
+    }
+
+    #[test]
+    fn a_callers_span_is_above_that_of_the_request() {
+        let mut traced = finished(None);
+        traced.span.parent = SpanId::new(0xab);
+        traced.span.state = Some("vendor=1".into());
+        let spans = spans_of(traced);
+        assert_eq!(spans[0]["parentSpanId"], "00000000000000ab");
+        assert_eq!(
+            (&spans[0]["flags"], &spans[1]["flags"]),
+            (&json!(0x301), &json!(0x101))
+        );
+        assert!(spans.iter().all(|span| span["traceState"] == "vendor=1"));
     }
 
     #[test]
