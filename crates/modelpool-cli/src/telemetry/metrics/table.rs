@@ -100,8 +100,14 @@ impl Row {
 
     pub(super) fn used(&mut self, input_tokens: u64, output_tokens: u64) {
         self.input_tokens.record(TOKEN_USAGE.bounds, input_tokens as f64);
-        self.output_tokens
-            .record(TOKEN_USAGE.bounds, output_tokens as f64);
+        // Vectors are no tokens.
+        if self.operation != Operation::Embeddings {
+            // Vectors are no tokens.
+            if self.operation != Operation::Embeddings {
+                self.output_tokens
+                    .record(TOKEN_USAGE.bounds, output_tokens as f64);
+            }
+        }
     }
 
     pub(super) fn cost(&mut self, dollars: f64) {

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use modelpool::{Clock, ModelPool, Settlement, SettlementSink, SystemClock};
+use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -25,6 +27,9 @@ use finished::Finished;
 /// have by default, <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
 const MOST_WAITING: usize = 2048;
 const MOST_TOGETHER: usize = 512;
+
+/// Requests that are made into spans at a time, which takes less than a millisecond.
+const AT_A_TIME: usize = 16;
 
 /// How long the first of a batch waits for others.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -101,9 +106,15 @@ impl Spans {
     pub(super) async fn run(&mut self, pool: &ModelPool) -> Infallible {
         loop {
             self.collect().await;
-            let body = self.body(pool);
+            let body = self.body(pool).await;
             let mut pause = FIRST_RETRY;
             while let Sent::NotNow(why) = self.send(&body).await {
+                if pause == FIRST_RETRY {
+                    warn!(
+                        why,
+                        "the collector does not take spans; they are sent again until it does"
+                    );
+                }
                 self.tell(&why);
                 sleep(pause).await;
                 pause = (pause * 3).min(LAST_RETRY);
@@ -123,7 +134,7 @@ impl Spans {
             if self.batch.is_empty() {
                 return;
             }
-            let body = self.body(pool);
+            let body = self.body(pool).await;
             if let Sent::NotNow(why) = self.send(&body).await {
                 let lost = self.batch.len() + self.queue.len();
                 self.left_out.fetch_add(lost as u64, Ordering::Relaxed);
@@ -150,13 +161,19 @@ impl Spans {
         }
     }
 
-    fn body(&self, pool: &ModelPool) -> serde_json::Value {
+    /// The batch as it is sent. The server's task polls this, so others have their turn in between.
+    async fn body(&self, pool: &ModelPool) -> Value {
         let provider = |alias: &str| Some(pool.get(alias)?.config().provider.clone());
-        otlp::request(&self.batch, &self.resource, provider)
+        let mut spans = Vec::new();
+        for some in self.batch.chunks(AT_A_TIME) {
+            spans.extend(some.iter().flat_map(|finished| otlp::spans(finished, &provider)));
+            yield_now().await;
+        }
+        otlp::request(spans, &self.resource)
     }
 
     /// Sends the batch once. It is gone unless it may be sent again.
-    async fn send(&mut self, body: &serde_json::Value) -> Sent {
+    async fn send(&mut self, body: &Value) -> Sent {
         let sent = self.sender.send(body).await;
         if let Sent::Refused(why) = &sent {
             self.left_out

@@ -24,23 +24,16 @@ const SAMPLED: u16 = 0x001;
 const PARENT_IS_KNOWN: u16 = 0x100;
 const PARENT_IS_REMOTE: u16 = 0x200;
 
-/// The body that carries the spans of these requests. `provider` says who serves an alias.
-pub(super) fn request(
-    batch: &[Finished],
-    resource: &Resource,
-    provider: impl Fn(&str) -> Option<String>,
-) -> Value {
-    let spans: Vec<Value> = batch
-        .iter()
-        .flat_map(|finished| spans(finished, &provider))
-        .collect();
+/// The body that carries these spans.
+pub(super) fn request(spans: Vec<Value>, resource: &Resource) -> Value {
     json!({"resourceSpans": [{
         "resource": resource.json(),
         "scopeSpans": [{"scope": scope(), "spans": spans}],
     }]})
 }
 
-fn spans(finished: &Finished, provider: &impl Fn(&str) -> Option<String>) -> Vec<Value> {
+/// The spans of a request. `provider` says who serves an alias.
+pub(super) fn spans(finished: &Finished, provider: &impl Fn(&str) -> Option<String>) -> Vec<Value> {
     let end = nanoseconds(finished.ended);
     let began = end.saturating_sub(finished.total.as_nanos());
     let mut all = vec![
@@ -236,7 +229,7 @@ mod tests {
     fn spans_of(finished: Finished) -> Vec<Value> {
         let resource = Resource::read(&|name: &str| (name == "OTEL_SERVICE_NAME").then(|| "s".to_owned()));
         let provider = |alias: &str| (alias == "b").then(|| "xai".to_owned());
-        let body = request(&[finished], &resource.unwrap(), provider);
+        let body = request(spans(&finished, &provider), &resource.unwrap());
         let service = &body["resourceSpans"][0]["resource"]["attributes"][0];
         assert_eq!(
             *service,
