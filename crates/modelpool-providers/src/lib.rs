@@ -36,7 +36,7 @@ mod translate;
 mod vendor;
 mod wire;
 
-pub use dialect::{AddressedCall, read_chat, speaks_of_images};
+pub use dialect::{AddressedCall, kept_answer, read_chat, speaks_of_images};
 pub use edit::{EventEdits, Identity, event_edits};
 pub use http_transport::HttpTransport;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};

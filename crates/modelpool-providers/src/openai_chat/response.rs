@@ -117,7 +117,26 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
         .and_then(|choice| choice.finish_reason.as_str())
         .map(finish_reason);
     let usage = answer.usage.as_ref().and_then(WireUsage::counts);
-    Ok(WholeReply { usage, finish, bytes })
+    let issued = match finish {
+        Some(FinishReason::ToolCalls) => call_ids(text),
+        _ => Vec::new(),
+    };
+    Ok(WholeReply {
+        usage,
+        finish,
+        bytes,
+        issued,
+    })
+}
+
+/// The ids of the tool calls of an answer.
+fn call_ids(answer: &str) -> Vec<Box<str>> {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let choices = answer["choices"].as_array().into_iter().flatten();
+    let calls = choices.flat_map(|choice| choice["message"]["tool_calls"].as_array().into_iter().flatten());
+    calls
+        .filter_map(|call| call["id"].as_str().map(Into::into))
+        .collect()
 }
 
 #[cfg(test)]
