@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -17,6 +18,7 @@ use modelpool_core::stream::DecodeDeltas;
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{Error, ErrorKind, FinishReason, RequestFacts, StreamEvent, Usage};
 use secrecy::SecretString;
+use tokio::time::{Sleep, sleep};
 
 use crate::exchange::{stream_lost, with_secrets};
 use crate::failure::from_object;
@@ -26,6 +28,10 @@ use crate::wire::{Broken, Caller, Decoded, Decoder, Encoder, Wire};
 
 /// Most choices of one stream that are told apart.
 const MAX_CHOICES: u32 = 128;
+
+/// How long usage and the mark of the end are waited for after the reason. The caller's dialect says its own end with
+/// them, and an answer must not be lost to an upstream that has said all of it and only keeps the connection.
+const AFTER_FINISH: Duration = Duration::from_secs(2);
 
 /// Reads a whole answer, and writes it for `caller`; `None` where the bytes are the caller's own.
 ///
@@ -100,6 +106,26 @@ pub(crate) struct Events {
     progress: Progress,
     ready: VecDeque<StreamEvent>,
     ended: bool,
+    patience: Patience,
+}
+
+/// How long a complete answer is waited on.
+#[derive(Debug, Default)]
+struct Patience {
+    /// `None` for ever: more answers may begin.
+    limit: Option<Duration>,
+    /// Runs while nothing comes.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+        timer.as_mut().poll(context)
+    }
 }
 
 /// How far the answers of a stream are.
@@ -151,7 +177,26 @@ impl Events {
             progress: Progress::default(),
             ready: VecDeque::new(),
             ended: false,
+            patience: Patience::default(),
         }
+    }
+
+    /// For a request of so many answers, whose caller is told of a loss after a pause of `idle`: one that is complete
+    /// has to be brought to its end before.
+    pub(crate) fn with_patience(mut self, choices: u32, idle: Duration) -> Self {
+        let waits = choices <= 1 && self.encoder.is_some();
+        self.patience.limit = waits.then(|| AFTER_FINISH.min(idle / 2));
+        self
+    }
+
+    /// The upstream is silent. Where the answer is complete that is its end, after a while.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.progress.finish().is_none() {
+            return Poll::Pending;
+        }
+        ready!(self.patience.poll(context));
+        self.end();
+        Poll::Ready(())
     }
 
     /// Takes the next frame; what it says becomes ready.
@@ -284,18 +329,23 @@ impl Stream for Events {
             }
             let failed = match this.frames.next() {
                 Ok(Some(frame)) => this.take(frame).err(),
-                Ok(None) => match ready!(this.body.as_mut().poll_next(context)) {
-                    Some(Ok(part)) => {
+                Ok(None) => match this.body.as_mut().poll_next(context) {
+                    Poll::Pending => {
+                        ready!(this.poll_silence(context));
+                        None
+                    }
+                    Poll::Ready(Some(Ok(part))) => {
+                        this.patience.timer = None;
                         this.frames.push(part);
                         None
                     }
                     // A complete answer has lost nothing.
-                    Some(Err(_)) if this.progress.finish().is_some() => {
+                    Poll::Ready(Some(Err(_))) if this.progress.finish().is_some() => {
                         this.end();
                         None
                     }
-                    Some(Err(error)) => Some(stream_lost(&error)),
-                    None => this.body_ended(),
+                    Poll::Ready(Some(Err(error))) => Some(stream_lost(&error)),
+                    Poll::Ready(None) => this.body_ended(),
                 },
                 Err(_) => Some(Error::new(
                     ErrorKind::Protocol,

@@ -51,5 +51,9 @@ async fn answered(dialect: Dialect, wire: Wire) {
         shown.into_iter().any(|value| value.contains(UPSTREAM_KEY)),
         "the model's key is shown"
     );
-    assert!(asked.body.to_string().contains("Which animal jumps?"), "{}", asked.body);
+    assert!(
+        asked.body.to_string().contains("Which animal jumps?"),
+        "{}",
+        asked.body
+    );
 }

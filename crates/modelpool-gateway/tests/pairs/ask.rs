@@ -27,8 +27,7 @@ pub(crate) fn with_tools(dialect: Dialect, mut body: Value, names: &[&str]) -> V
             of(&|name| json!({"name": name, "description": about, "input_schema": schema()}))
         }
         Dialect::Gemini => {
-            let functions =
-                of(&|name| json!({"name": name, "description": about, "parameters": schema()}));
+            let functions = of(&|name| json!({"name": name, "description": about, "parameters": schema()}));
             json!([{"functionDeclarations": functions}])
         }
     };

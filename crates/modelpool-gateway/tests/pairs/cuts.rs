@@ -40,7 +40,11 @@ async fn cut_everywhere(dialect: Dialect, wire: Wire, said: Said) {
             let what = format!("{bytes} of {length}, clean {clean}: {}", answer.text());
             let told = reading::stream(dialect, answer.text());
             if told.looks_complete() {
-                let end = if said.call.is_some() { End::Tools } else { End::Stop };
+                let end = if said.call.is_some() {
+                    End::Tools
+                } else {
+                    End::Stop
+                };
                 assert_eq!((told.text, told.end), (said.whole_text(), Some(end)), "{what}");
                 assert!(told.marked, "{what}");
                 let called = said.call.as_ref().map(|call| call.arguments.to_string());

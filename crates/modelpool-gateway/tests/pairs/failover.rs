@@ -29,7 +29,9 @@ async fn taken_over(dialect: Dialect, first: Wire) {
             // Each other wire takes every fault, now with a stream and now without.
             let stream = only_streams || at % 2 == 0;
             let pairs = Pairs::of(&[first, second], OnLoss::Error).await;
-            pairs.upstream(first.provider()).always(Deed::fails(fault.clone()));
+            pairs
+                .upstream(first.provider())
+                .always(Deed::fails(fault.clone()));
             let mut body = dialect.question();
             body["modelpool"] = json!({"fallbacks": [second.provider()]});
             let answer = pairs.ask(dialect, first.provider(), stream, &body).await;
@@ -42,10 +44,18 @@ async fn taken_over(dialect: Dialect, first: Wire) {
             assert_eq!(told.text, "The quick brown fox jumps.", "{what}");
             assert_eq!((told.end, told.usage), (Some(End::Stop), Some((11, 7))), "{what}");
             assert_eq!(told.model, model_of(second), "{what}");
-            assert_eq!(answer.header("x-modelpool-model"), Some(second.provider()), "{what}");
+            assert_eq!(
+                answer.header("x-modelpool-model"),
+                Some(second.provider()),
+                "{what}"
+            );
             assert_eq!(answer.header("x-modelpool-attempts"), Some("2"), "{what}");
             let asked = pairs.upstream(second.provider()).last_asked().unwrap();
-            assert!(asked.body.get("modelpool").is_none(), "what is ours stays here: {}", asked.body);
+            assert!(
+                asked.body.get("modelpool").is_none(),
+                "what is ours stays here: {}",
+                asked.body
+            );
         }
     }
 }

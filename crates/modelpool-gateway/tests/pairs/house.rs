@@ -34,7 +34,10 @@ fn patient(on_loss: OnLoss) -> modelpool::ModelPoolBuilder {
         failures: u32::MAX,
         ..modelpool::BreakerSettings::default()
     };
-    ModelPool::builder().retry(retry).breakers(breakers).on_loss(on_loss)
+    ModelPool::builder()
+        .retry(retry)
+        .breakers(breakers)
+        .on_loss(on_loss)
 }
 
 impl Pairs {
@@ -86,7 +89,9 @@ impl Pairs {
     /// The upstream of a model.
     pub(crate) fn upstream(&self, alias: &str) -> &Upstream {
         let found = self.upstreams.iter().find(|(known, _)| known == alias);
-        found.map(|(_, upstream)| upstream).unwrap_or_else(|| panic!("no upstream of {alias}"))
+        found
+            .map(|(_, upstream)| upstream)
+            .unwrap_or_else(|| panic!("no upstream of {alias}"))
     }
 
     /// Asks as a caller of a dialect does.
@@ -120,7 +125,12 @@ where
             broken.push(format!("{dialect:?} to {wire:?}: {}", words_of(error)));
         }
     }
-    assert!(broken.is_empty(), "{} pairs break it:\n{}", broken.len(), broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{} pairs break it:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }
 
 fn words_of(error: tokio::task::JoinError) -> String {
@@ -128,5 +138,11 @@ fn words_of(error: tokio::task::JoinError) -> String {
         return "cancelled".to_owned();
     };
     let formatted = panic.downcast_ref::<String>().cloned();
-    formatted.unwrap_or_else(|| panic.downcast_ref::<&str>().copied().unwrap_or("panicked").to_owned())
+    formatted.unwrap_or_else(|| {
+        panic
+            .downcast_ref::<&str>()
+            .copied()
+            .unwrap_or("panicked")
+            .to_owned()
+    })
 }

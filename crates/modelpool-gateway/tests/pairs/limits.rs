@@ -11,10 +11,7 @@ use crate::house::Pairs;
 fn members(dialect: Dialect) -> Vec<(&'static str, Value)> {
     match dialect {
         Dialect::Chat => vec![("n", json!({"n": 2})), ("logprobs", json!({"logprobs": true}))],
-        Dialect::Responses => vec![(
-            "previous_response_id",
-            json!({"previous_response_id": "resp_1"}),
-        )],
+        Dialect::Responses => vec![("previous_response_id", json!({"previous_response_id": "resp_1"}))],
         // What it cannot hand on are tools the vendor runs.
         Dialect::Anthropic => vec![(
             "tools",
@@ -47,7 +44,10 @@ async fn takers(dialect: Dialect, name: &str, members: &Value) -> Vec<Wire> {
         }
         assert_eq!(answer.status, 400, "{dialect:?} to {wire:?}: {answer:?}");
         let words = answer.json()["error"]["message"].to_string();
-        assert!(words.contains(name), "{dialect:?} to {wire:?} names `{name}`: {words}");
+        assert!(
+            words.contains(name),
+            "{dialect:?} to {wire:?} names `{name}`: {words}"
+        );
         assert!(
             pairs.upstream(wire.provider()).asked().is_empty(),
             "nobody is asked for what cannot be said"
@@ -61,7 +61,9 @@ async fn what_cannot_be_said_is_named_or_goes_to_a_model_that_can() {
     for dialect in Dialect::ALL {
         for (name, members) in members(dialect) {
             let takers = takers(dialect, name, &members).await;
-            let own = Wire::ALL.into_iter().find(|wire| wire.provider() == dialect.own_provider());
+            let own = Wire::ALL
+                .into_iter()
+                .find(|wire| wire.provider() == dialect.own_provider());
             let own = own.unwrap();
             assert!(takers.contains(&own), "{dialect:?} takes its own `{name}`");
             for wire in Wire::ALL.into_iter().filter(|wire| !takers.contains(wire)) {
@@ -84,7 +86,13 @@ async fn hints_that_have_no_place_are_named() {
         (Dialect::Responses, json!({"truncation": "auto"})),
     ] {
         let name = hint.as_object().unwrap().keys().next().unwrap().clone();
-        for wire in [Wire::Anthropic, Wire::Gemini, Wire::Bedrock, Wire::Cohere, Wire::Ollama] {
+        for wire in [
+            Wire::Anthropic,
+            Wire::Gemini,
+            Wire::Bedrock,
+            Wire::Cohere,
+            Wire::Ollama,
+        ] {
             let body = with(dialect.question(), &hint);
             for stream in [false, true] {
                 let answer = pairs.ask(dialect, wire.provider(), stream, &body).await;

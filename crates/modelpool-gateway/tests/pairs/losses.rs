@@ -47,6 +47,9 @@ async fn lost(dialect: Dialect, first: Wire) {
         assert_eq!(told.text, "The quick brown fox jumps.", "{what}");
         assert_eq!((told.end, told.marked), (Some(End::Stop), true), "{what}");
         let asked = pairs.upstream("second").last_asked().unwrap().body.to_string();
-        assert!(asked.contains("The quick"), "the second goes on from the first: {asked}");
+        assert!(
+            asked.contains("The quick"),
+            "the second goes on from the first: {asked}"
+        );
     }
 }

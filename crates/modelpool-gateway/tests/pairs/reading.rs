@@ -79,6 +79,8 @@ pub(crate) fn whole(dialect: Dialect, answer: &Value) -> Told {
         Dialect::Anthropic => message(answer, &mut told),
         Dialect::Gemini => chunk(answer, &mut told),
     }
+    // That is a matter of streams.
+    told.marked = false;
     told
 }
 
@@ -92,7 +94,10 @@ pub(crate) fn stream(dialect: Dialect, body: &str) -> Told {
             assert!(block.is_empty() || block.starts_with(':'), "no event: {block:?}");
             continue;
         };
-        assert!(!told.marked && told.error.is_none(), "{block} comes after the end: {body}");
+        assert!(
+            !told.marked && told.error.is_none(),
+            "{block} comes after the end: {body}"
+        );
         if dialect == Dialect::Chat && data == "[DONE]" {
             told.marked = true;
             continue;
@@ -271,7 +276,10 @@ fn chunk(answer: &Value, told: &mut Told) {
         return;
     }
     told.take_model(&answer["modelVersion"]);
-    told.take_usage(&answer["usageMetadata"], ["promptTokenCount", "candidatesTokenCount"]);
+    told.take_usage(
+        &answer["usageMetadata"],
+        ["promptTokenCount", "candidatesTokenCount"],
+    );
     for candidate in list(&answer["candidates"]) {
         assert_eq!(told.end, None, "a candidate goes on after its end: {answer}");
         for part in list(&candidate["content"]["parts"]) {

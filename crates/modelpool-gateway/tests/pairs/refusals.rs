@@ -38,7 +38,13 @@ const ROWS: [Row; 6] = [
     row(400, 400, "", "invalid_request_error", "INVALID_ARGUMENT"),
     row(401, 502, "upstream_auth", "api_error", "UNAVAILABLE"),
     row(404, 404, "model_not_found", "not_found_error", "NOT_FOUND"),
-    row(429, 429, "rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    row(
+        429,
+        429,
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        "RESOURCE_EXHAUSTED",
+    ),
     row(500, 502, "upstream_error", "api_error", "UNAVAILABLE"),
     row(529, 503, "overloaded", "overloaded_error", "UNAVAILABLE"),
 ];
@@ -78,8 +84,15 @@ fn check(answer: &Answer, row: &Row, dialect: Dialect) {
     assert!(!words.is_empty(), "{body}");
     match dialect {
         Dialect::Chat | Dialect::Responses => {
-            assert!(error["type"].is_string() && error.get("param").is_some(), "{body}");
-            assert!(row.code.is_empty() || error["code"] == row.code, "{}: {body}", row.upstream);
+            assert!(
+                error["type"].is_string() && error.get("param").is_some(),
+                "{body}"
+            );
+            assert!(
+                row.code.is_empty() || error["code"] == row.code,
+                "{}: {body}",
+                row.upstream
+            );
         }
         Dialect::Anthropic => {
             assert_eq!(body["type"], "error", "{body}");

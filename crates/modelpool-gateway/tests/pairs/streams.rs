@@ -51,7 +51,10 @@ async fn told_in_pieces(dialect: Dialect, wire: Wire) {
         assert!(content_type.starts_with("text/event-stream"), "{content_type}");
         assert_eq!(answer.header("x-modelpool-model"), Some(wire.provider()));
         for piece in ["The quick ", "brown fox "] {
-            assert!(text.contains(&format!("\"{piece}\"")), "`{piece}` goes out as it came: {text}");
+            assert!(
+                text.contains(&format!("\"{piece}\"")),
+                "`{piece}` goes out as it came: {text}"
+            );
         }
         assert!(text.contains(": modelpool {"), "{text}");
     }
@@ -95,7 +98,11 @@ async fn without_a_reason(dialect: Dialect, wire: Wire) {
     let upstream = pairs.upstream(wire.provider());
     upstream.next(Deed::says(Said::default().ending(None)));
     let (answer, told) = streamed(&pairs, dialect, wire).await;
-    assert!(!told.looks_complete() && told.error.is_some(), "{}", answer.text());
+    assert!(
+        !told.looks_complete() && told.error.is_some(),
+        "{}",
+        answer.text()
+    );
 }
 
 /// A frame that cannot be read is a loss, where losses are errors.

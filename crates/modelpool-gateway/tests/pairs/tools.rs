@@ -30,17 +30,28 @@ async fn called(dialect: Dialect, wire: Wire) {
         let asked = upstream.last_asked().unwrap().body;
         assert!(defines_weather(&asked), "{asked}");
 
-        let turn = with_tools(dialect, with_result(dialect, &id, "5 degrees and rain"), &["weather"]);
+        let turn = with_tools(
+            dialect,
+            with_result(dialect, &id, "5 degrees and rain"),
+            &["weather"],
+        );
         let answer = pairs.ask(dialect, wire.provider(), stream, &turn).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let asked = upstream.last_asked().unwrap().body.to_string();
-        assert!(asked.contains("5 degrees and rain") && asked.contains("Oslo"), "{asked}");
+        assert!(
+            asked.contains("5 degrees and rain") && asked.contains("Oslo"),
+            "{asked}"
+        );
     }
 }
 
 /// The call, as the caller reads it; its id, or one for dialects that do without.
 fn check_call(told: &Told, dialect: Dialect, wire: Wire) -> String {
-    assert_eq!((told.error.as_ref(), told.end), (None, Some(End::Tools)), "{told:?}");
+    assert_eq!(
+        (told.error.as_ref(), told.end),
+        (None, Some(End::Tools)),
+        "{told:?}"
+    );
     let [call] = &told.calls[..] else {
         panic!("one call: {told:?}")
     };
@@ -64,7 +75,9 @@ fn defines_weather(body: &Value) -> bool {
     match body {
         Value::Object(members) => {
             let named = members.get("name").is_some_and(|name| name == "weather");
-            let schema = members.values().any(|value| value.to_string().contains("\"city\""));
+            let schema = members
+                .values()
+                .any(|value| value.to_string().contains("\"city\""));
             (named && schema) || members.values().any(defines_weather)
         }
         Value::Array(items) => items.iter().any(defines_weather),

@@ -22,7 +22,9 @@ impl Speech for Anthropic {
     fn whole(&self, said: &Said) -> Value {
         let mut answer = message(said);
         answer["content"] = match &said.call {
-            Some(call) => json!([{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}]),
+            Some(call) => {
+                json!([{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}])
+            }
             None => json!([{"type": "text", "text": said.whole_text()}]),
         };
         answer["stop_reason"] = said.word("end_turn", "max_tokens", "tool_use");
@@ -41,7 +43,9 @@ impl Speech for Anthropic {
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         if let Some(call) = &said.call {
             let arguments = call.arguments.to_string();
-            pieces.push(grown(&json!({"type": "input_json_delta", "partial_json": arguments})));
+            pieces.push(grown(
+                &json!({"type": "input_json_delta", "partial_json": arguments}),
+            ));
         }
         let mut tail = vec![event(&json!({"type": "content_block_stop", "index": 0}))];
         if said.finish.is_some() {
@@ -63,7 +67,10 @@ impl Speech for Anthropic {
 
     fn refusal(&self, status: u16) -> Value {
         let (kind, message) = match status {
-            400 => ("invalid_request_error", "temperature: Input should be less than or equal to 1"),
+            400 => (
+                "invalid_request_error",
+                "temperature: Input should be less than or equal to 1",
+            ),
             401 => ("authentication_error", "invalid x-api-key"),
             404 => ("not_found_error", "model: claude-sonnet-4-5"),
             429 => ("rate_limit_error", "This request would exceed your rate limit."),

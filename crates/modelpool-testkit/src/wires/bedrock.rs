@@ -65,7 +65,10 @@ fn framed(event: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 fn grown(delta: &Value) -> Vec<u8> {
-    message("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": delta}))
+    message(
+        "contentBlockDelta",
+        &json!({"contentBlockIndex": 0, "delta": delta}),
+    )
 }
 
 impl Speech for Bedrock {
@@ -97,7 +100,10 @@ impl Speech for Bedrock {
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         if let Some(call) = &said.call {
             let start = json!({"toolUse": {"toolUseId": call.id, "name": call.name}});
-            head.push(message("contentBlockStart", &json!({"contentBlockIndex": 0, "start": start})));
+            head.push(message(
+                "contentBlockStart",
+                &json!({"contentBlockIndex": 0, "start": start}),
+            ));
             pieces.push(grown(&json!({"toolUse": {"input": call.arguments.to_string()}})));
         }
         let mut tail = vec![message("contentBlockStop", &json!({"contentBlockIndex": 0}))];
@@ -105,7 +111,10 @@ impl Speech for Bedrock {
             let word = said.word("end_turn", "max_tokens", "tool_use");
             tail.push(message("messageStop", &json!({"stopReason": word})));
         }
-        tail.push(message("metadata", &json!({"usage": usage(said), "metrics": {"latencyMs": 7}})));
+        tail.push(message(
+            "metadata",
+            &json!({"usage": usage(said), "metrics": {"latencyMs": 7}}),
+        ));
         Frames { head, pieces, tail }
     }
 

@@ -20,7 +20,10 @@ pub(super) struct Calling {
 
 impl Calling {
     pub(super) fn new(left: watch::Sender<u64>) -> Self {
-        Self { left, answered: false }
+        Self {
+            left,
+            answered: false,
+        }
     }
 }
 

@@ -71,11 +71,31 @@ impl Speech for Chat {
 
     fn refusal(&self, status: u16) -> Value {
         let (kind, code, message) = match status {
-            400 => ("invalid_request_error", "invalid_value", "Invalid value for 'temperature'."),
-            401 => ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
-            404 => ("invalid_request_error", "model_not_found", "The model does not exist."),
-            429 => ("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
-            503 | 529 => ("server_error", "overloaded", "The engine is currently overloaded."),
+            400 => (
+                "invalid_request_error",
+                "invalid_value",
+                "Invalid value for 'temperature'.",
+            ),
+            401 => (
+                "invalid_request_error",
+                "invalid_api_key",
+                "Incorrect API key provided.",
+            ),
+            404 => (
+                "invalid_request_error",
+                "model_not_found",
+                "The model does not exist.",
+            ),
+            429 => (
+                "requests",
+                "rate_limit_exceeded",
+                "Rate limit reached for requests.",
+            ),
+            503 | 529 => (
+                "server_error",
+                "overloaded",
+                "The engine is currently overloaded.",
+            ),
             _ => ("server_error", "server_error", "The server had an error."),
         };
         json!({"error": {"message": message, "type": kind, "param": null, "code": code}})

@@ -53,7 +53,10 @@ impl Speech for Cohere {
             pieces.push(said_in("tool-call-delta", &json!({"tool_calls": arguments})));
             tail.push(event(&json!({"type": "tool-call-end", "index": 0})));
         } else {
-            head.push(said_in("content-start", &json!({"content": {"type": "text", "text": ""}})));
+            head.push(said_in(
+                "content-start",
+                &json!({"content": {"type": "text", "text": ""}}),
+            ));
             tail.push(event(&json!({"type": "content-end", "index": 0})));
         }
         if said.finish.is_some() {

@@ -45,7 +45,9 @@ impl Speech for Gemini {
         let text = |text: &String| data(&chunk(&json!([{"text": text}]), &Value::Null, said));
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         pieces.extend(call(said).map(|parts| data(&chunk(&parts, &Value::Null, said))));
-        let last = said.finish.map(|_| data(&chunk(&json!([{"text": ""}]), &finish(said), said)));
+        let last = said
+            .finish
+            .map(|_| data(&chunk(&json!([{"text": ""}]), &finish(said), said)));
         Frames {
             head: Vec::new(),
             pieces,
@@ -56,10 +58,22 @@ impl Speech for Gemini {
     fn refusal(&self, status: u16) -> Value {
         // A wrong key is a 400 at Google; proxies before it say 401.
         let (name, message) = match status {
-            400 => ("INVALID_ARGUMENT", "Invalid value at 'generation_config.temperature'"),
-            401 => ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
-            404 => ("NOT_FOUND", "models/gemini-2.5-flash is not found for API version v1beta"),
-            429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+            400 => (
+                "INVALID_ARGUMENT",
+                "Invalid value at 'generation_config.temperature'",
+            ),
+            401 => (
+                "UNAUTHENTICATED",
+                "Request had invalid authentication credentials.",
+            ),
+            404 => (
+                "NOT_FOUND",
+                "models/gemini-2.5-flash is not found for API version v1beta",
+            ),
+            429 => (
+                "RESOURCE_EXHAUSTED",
+                "Resource has been exhausted (e.g. check quota).",
+            ),
             503 | 529 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
             _ => ("INTERNAL", "An internal error has occurred."),
         };

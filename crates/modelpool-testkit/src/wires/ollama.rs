@@ -54,7 +54,11 @@ impl Speech for Ollama {
         Frames {
             head: Vec::new(),
             pieces,
-            tail: said.finish.map(|_| line(&ended(nothing, said))).into_iter().collect(),
+            tail: said
+                .finish
+                .map(|_| line(&ended(nothing, said)))
+                .into_iter()
+                .collect(),
         }
     }
 

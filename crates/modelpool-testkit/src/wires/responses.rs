@@ -89,8 +89,7 @@ impl Responses {
     fn call(said: &Said) -> Frames {
         let arguments = said.call.as_ref().map(|call| call.arguments.to_string());
         let arguments = arguments.unwrap_or_default();
-        let added =
-            json!({"type": "response.output_item.added", "output_index": 0, "item": call(said, "")});
+        let added = json!({"type": "response.output_item.added", "output_index": 0, "item": call(said, "")});
         let delta = json!({
             "type": "response.function_call_arguments.delta", "item_id": "fc_7", "output_index": 0,
             "delta": arguments,
@@ -122,9 +121,9 @@ impl Speech for Responses {
         if said.finish.is_some() {
             let status = status(said);
             let kind = format!("response.{status}");
-            frames
-                .tail
-                .push(event(&json!({"type": kind, "response": response(said, status, &output(said))})));
+            frames.tail.push(event(
+                &json!({"type": kind, "response": response(said, status, &output(said))}),
+            ));
         }
         frames
     }

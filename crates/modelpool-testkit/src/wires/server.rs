@@ -218,7 +218,12 @@ fn respond(wire: Wire, deed: &Deed, stream: bool, calling: Calling) -> Response<
         return response;
     }
     let body = if stream {
-        Body::of(speech.stream(&deed.said), &speech.malformed(), deed.fault.as_ref(), calling)
+        Body::of(
+            speech.stream(&deed.said),
+            &speech.malformed(),
+            deed.fault.as_ref(),
+            calling,
+        )
     } else {
         let whole = speech.whole(&deed.said).to_string().into_bytes();
         let frames = super::Frames {
@@ -228,7 +233,11 @@ fn respond(wire: Wire, deed: &Deed, stream: bool, calling: Calling) -> Response<
         Body::of(frames, &speech.malformed(), deed.fault.as_ref(), calling)
     };
     let mut response = Response::new(body);
-    let kind = if stream { speech.stream_type() } else { "application/json" };
+    let kind = if stream {
+        speech.stream_type()
+    } else {
+        "application/json"
+    };
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
