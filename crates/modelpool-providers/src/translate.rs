@@ -22,8 +22,9 @@ use tokio::time::{Sleep, sleep};
 
 use crate::exchange::{stream_lost, with_secrets};
 use crate::failure::from_object;
-use crate::framing::Frames;
+use crate::framing::{Frames, Framing};
 use crate::neutral::{Answer, Content, Event, Piece};
+use crate::sse;
 use crate::wire::{Broken, Caller, Decoded, Decoder, Encoder, Wire};
 
 /// Most choices of one stream that are told apart.
@@ -97,6 +98,7 @@ pub(crate) fn error_of(broken: Broken, secrets: &[SecretString]) -> Error {
 pub(crate) struct Events {
     body: BodyStream,
     frames: Frames,
+    framing: Framing,
     decoder: Box<dyn Decoder>,
     /// `None` where frames are handed on as they are.
     encoder: Option<Box<dyn Encoder>>,
@@ -170,6 +172,7 @@ impl Events {
         Self {
             body,
             frames: Frames::new(wire.framing()),
+            framing: wire.framing(),
             decoder: wire.decoder(),
             encoder,
             decode,
@@ -199,12 +202,20 @@ impl Events {
         Poll::Ready(())
     }
 
+    /// All of the answer was said, and its end is ours to write: what goes wrong now takes nothing from it.
+    fn is_complete(&self) -> bool {
+        self.encoder.is_some() && self.progress.finish().is_some()
+    }
+
     /// Takes the next frame; what it says becomes ready.
     fn take(&mut self, frame: Bytes) -> Result<(), Error> {
         let decoded = self
             .decoder
             .read(&frame)
             .map_err(|broken| error_of(broken, &self.secrets))?;
+        if decoded.malformed && self.is_complete() {
+            return Ok(());
+        }
         if decoded.malformed {
             self.ready.push_back(StreamEvent {
                 malformed: true,
@@ -278,28 +289,41 @@ impl Events {
 
     /// The end of the body: a last frame without its end is still one, unless it was cut.
     fn body_ended(&mut self) -> Option<Error> {
-        let rest = self.frames.rest();
-        if !rest.trim_ascii().is_empty() {
-            let whole = Bytes::from([rest.trim_ascii_end(), b"\n\n"].concat());
-            let before = self.ready.len();
-            if let Err(error) = self.take(whole) {
-                self.ended = true;
-                return Some(error);
-            }
-            let cut = self.ready.iter().skip(before).any(|event| event.malformed);
-            if cut && self.progress.finish().is_none() {
-                self.ended = true;
-                self.ready.truncate(before);
-                return Some(Error::new(
-                    ErrorKind::StreamLost,
-                    "the stream ended within an event",
-                ));
-            }
+        if let Some(error) = self.last_frame()
+            && self.progress.finish().is_none()
+        {
+            self.ended = true;
+            return Some(error);
         }
         if !self.ended {
             self.end();
         }
         None
+    }
+
+    /// Takes what stands after the last whole frame; the error where that was cut.
+    fn last_frame(&mut self) -> Option<Error> {
+        let rest = self.frames.rest();
+        if rest.trim_ascii().is_empty() {
+            return None;
+        }
+        let lost = || Error::new(ErrorKind::StreamLost, "the stream ended within an event");
+        let whole = match self.framing {
+            // These say their length.
+            Framing::Aws => return Some(lost()),
+            // The beginning of an event that says nothing yet, or a comment.
+            Framing::Sse if sse::says_nothing(&rest) => return None,
+            Framing::Sse | Framing::Lines => Bytes::from([rest.trim_ascii_end(), b"\n\n"].concat()),
+        };
+        let before = self.ready.len();
+        if let Err(error) = self.take(whole) {
+            return Some(error);
+        }
+        let cut = self.ready.iter().skip(before).any(|event| event.malformed);
+        cut.then(|| {
+            self.ready.truncate(before);
+            lost()
+        })
     }
 }
 
@@ -353,6 +377,10 @@ impl Stream for Events {
                 )),
             };
             if let Some(error) = failed {
+                if this.is_complete() {
+                    this.end();
+                    continue;
+                }
                 this.ended = true;
                 return Poll::Ready(Some(Err(error)));
             }

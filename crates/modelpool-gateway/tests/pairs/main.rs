@@ -13,6 +13,7 @@ mod ask;
 mod cuts;
 mod dialect;
 mod failover;
+mod features;
 mod house;
 mod leaving;
 mod limits;
