@@ -13,6 +13,8 @@ pub(crate) struct Feature {
     pub(crate) said: fn(Dialect) -> Option<Value>,
     /// Whether a body sent to a model has it.
     pub(crate) found: fn(&Value) -> bool,
+    /// Whether it has it as the caller said it, and not in steps or by other means.
+    pub(crate) exact: fn(Dialect, &Value) -> bool,
 }
 
 const PNG: &str = "iVBORw0KGgo=";
@@ -25,7 +27,18 @@ const fn feature(
     said: fn(Dialect) -> Option<Value>,
     found: fn(&Value) -> bool,
 ) -> Feature {
-    Feature { name, said, found }
+    Feature {
+        name,
+        said,
+        found,
+        exact: |_, _| true,
+    }
+}
+
+impl Feature {
+    const fn exactly(self, exact: fn(Dialect, &Value) -> bool) -> Self {
+        Self { exact, ..self }
+    }
 }
 
 /// In the order of the table.
@@ -48,7 +61,8 @@ pub(crate) const FEATURES: [Feature; 19] = [
         "tool choice, named",
         |dialect| Some(named_tool(dialect)),
         chooses_clock,
-    ),
+    )
+    .exactly(|_, body| holds(body, "\"weather\"")),
     feature("parallel tools off", parallel_off, |body| {
         has(body, &["parallel_tool_calls"], &json!(false))
             || has(body, &["disable_parallel_tool_use"], &json!(true))
@@ -73,7 +87,10 @@ pub(crate) const FEATURES: [Feature; 19] = [
     feature("logprobs", logprobs, |body| {
         holds(body, "logprobs") || has(body, &["responseLogprobs"], &json!(true))
     }),
-    feature("reasoning effort", effort, reasons),
+    feature("reasoning effort", effort, reasons).exactly(|dialect, body| match dialect {
+        Dialect::Chat | Dialect::Responses => holds(body, "\"low\""),
+        Dialect::Anthropic | Dialect::Gemini => holds(body, "2048"),
+    }),
     feature("reasoning of an earlier turn", thoughts, |body| {
         holds(body, "Foxes jump, I thought.")
     }),

@@ -51,8 +51,13 @@ impl Pairs {
             builder,
             ..Plan::default()
         };
+        Self::in_front_of(House::empty(plan).await, wires).await
+    }
+
+    /// With a model of each of these wires in a house that was built otherwise.
+    pub(crate) async fn in_front_of(house: House, wires: &[Wire]) -> Self {
         let mut pairs = Self {
-            house: House::empty(plan).await,
+            house,
             upstreams: Vec::new(),
         };
         for wire in wires {

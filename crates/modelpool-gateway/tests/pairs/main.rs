@@ -23,3 +23,4 @@ mod refusals;
 mod streams;
 mod table;
 mod tools;
+mod waiting;

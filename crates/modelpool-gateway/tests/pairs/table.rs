@@ -19,6 +19,8 @@ use crate::house::Pairs;
 enum Fate {
     /// The model was asked it.
     Carried,
+    /// The model was asked something that means it.
+    Mapped,
     /// It was left out, and named in the header.
     Dropped,
     /// It was left out in silence.
@@ -33,6 +35,7 @@ impl Fate {
     fn cell(&self) -> &'static str {
         match self {
             Fate::Carried => "carried",
+            Fate::Mapped => "mapped",
             Fate::Dropped => "dropped",
             Fate::LeftOut => "left out",
             Fate::Refused(_) => "refused",
@@ -53,7 +56,8 @@ async fn measured(dialect: Dialect, wire: Wire, feature: &Feature) -> Fate {
     }
     let asked = pairs.upstream(wire.provider()).last_asked().unwrap();
     match ((feature.found)(&asked.body), answer.header("x-modelpool-dropped")) {
-        (true, _) => Fate::Carried,
+        (true, _) if (feature.exact)(dialect, &asked.body) => Fate::Carried,
+        (true, _) => Fate::Mapped,
         (false, Some(_)) => Fate::Dropped,
         (false, None) => Fate::LeftOut,
     }
@@ -81,6 +85,7 @@ the bytes pass through and everything is carried. Elsewhere a request is transla
 what it may hold. It is written by a test that asks the gateway, pair by pair, and looks at what the model was asked.
 
 - **carried**: the model is asked the same, in the words of its wire.
+- **mapped**: the wire says it otherwise: effort in other steps, a tool by offering no other.
 - **refused**: it carries meaning and the wire cannot say it. The request goes to another model whose wire can, if there
   is one among those allowed; else the answer is a 400 that names the member as the caller calls it.
 - **dropped**: a hint that changes no meaning. It is left out and named in the header `x-modelpool-dropped`.
