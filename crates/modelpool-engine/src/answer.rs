@@ -343,7 +343,9 @@ impl AnswerStream {
             flowing.walk.settling.skipped_event();
             return Ok(None);
         }
-        if event.end_mark && self.finish.is_none() && event_finish(&self.ready).is_none() {
+        // On some wires the event that says why the answer ends is the mark of the end as well.
+        let finished = event.finish.is_some() || self.finish.is_some() || event_finish(&self.ready).is_some();
+        if event.end_mark && !finished {
             return Err(incomplete());
         }
         if let Some(usage) = event.usage {

@@ -125,7 +125,7 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
 pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
         Dialect::OpenAiResponses => |raw| decode(&openai_responses::ResponsesWire, raw),
-        Dialect::Anthropic => |raw| decode(&anthropic::AnthropicWire, raw),
+        Dialect::Anthropic => anthropic::deltas,
         Dialect::Gemini => |raw| decode(&gemini::GeminiWire::default(), raw),
         _ => openai_chat::deltas,
     }

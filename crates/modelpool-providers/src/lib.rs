@@ -10,6 +10,7 @@
 
 mod anthropic;
 mod bedrock;
+mod callers_names;
 pub mod catalog;
 mod cohere;
 mod continued;

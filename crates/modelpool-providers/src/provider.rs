@@ -13,6 +13,7 @@ use modelpool_core::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use crate::callers_names::CallersNames;
 use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
 use crate::exchange::{Answered, Exchange};
@@ -205,7 +206,8 @@ fn streamed(
         None => answered.head,
         Some(_) => translated_head(answered.head, "text/event-stream"),
     };
-    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets);
+    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets)
+        .with_patience(request.facts.choices, request.limits.idle);
     Reply {
         head,
         body: ReplyBody::Stream(Box::pin(events)),
@@ -220,11 +222,21 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
     if let Some(continuation) = &request.continuation {
         continue_from(&mut conversation, continuation);
     }
-    let written = wire.write(&conversation, target);
-    written.map_err(|lack| {
-        let message = format!("`{}` {}", lack.field, lack.reason);
-        unsupported(message).with_param(lack.field)
-    })
+    let names = CallersNames::of(body.dialect, &conversation);
+    match wire.write(&conversation, target) {
+        Ok(mut written) => {
+            written.dropped = written
+                .dropped
+                .into_iter()
+                .map(|name| names.of_field(name))
+                .collect();
+            Ok(written)
+        }
+        Err(lack) => {
+            let field = names.of_field(lack.field);
+            Err(unsupported(format!("`{field}` {}", lack.reason)).with_param(field))
+        }
+    }
 }
 
 /// The head of an answer that was translated.
