@@ -72,6 +72,7 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
             dialect,
             bytes: bytes.clone(),
             spots,
+            form: None,
             // These dialects always say what was used.
             wants_usage: true,
         },
@@ -134,6 +135,19 @@ pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
 fn decode(wire: &dyn Wire, raw: &[u8]) -> Vec<Delta> {
     let decoded = wire.decoder().read(raw).unwrap_or_default();
     decoded.events.iter().filter_map(|event| event.delta()).collect()
+}
+
+/// The member `modelpool` of a body that is written anew for its model.
+pub(crate) fn extension_of(text: &str) -> Result<Option<Box<RawValue>>, BodyError> {
+    let members: Members<'_> = serde_json::from_str(text)
+        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    match members.twice {
+        Some(key) => Err(BodyError::new(
+            Some(key),
+            format!("`{key}` stands twice in the body"),
+        )),
+        None => Ok(members.extension.map(ToOwned::to_owned)),
+    }
 }
 
 /// The top-level members that may be spliced.

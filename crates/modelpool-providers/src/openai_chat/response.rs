@@ -101,14 +101,13 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
     }
     let choices = answer.choices.as_deref().unwrap_or_default();
     let is_answer = match operation {
-        Operation::Chat => !choices.is_empty(),
-        Operation::Embeddings | Operation::Images => answer.data.0,
+        Operation::Embeddings => answer.data.0,
+        _ => !choices.is_empty(),
     };
     if !is_answer {
-        let expected = if operation == Operation::Chat {
-            "choices"
-        } else {
-            "data"
+        let expected = match operation {
+            Operation::Embeddings => "data",
+            _ => "choices",
         };
         return Err(protocol(format!("the answer has no `{expected}`")));
     }
