@@ -60,6 +60,12 @@ pub(crate) fn end_mark(dialect: Dialect) -> &'static [u8] {
     }
 }
 
+/// Whether comments may stand between the events of a stream. Google's client for Python takes every line without
+/// `data:` for JSON, and fails on them.
+pub(crate) fn takes_comments(dialect: Dialect) -> bool {
+    dialect != Dialect::Gemini
+}
+
 /// <https://docs.anthropic.com/en/api/errors>.
 fn anthropic(failure: &Failure) -> Value {
     let kind = match status(Dialect::Anthropic, failure).as_u16() {

@@ -1,5 +1,7 @@
 //! Which paths are calls, what they ask for, and in which dialect.
 
+use std::borrow::Cow;
+
 use modelpool::{AddressedCall, Dialect, Operation};
 
 /// What a path asks for.
@@ -64,7 +66,7 @@ impl Endpoint {
         let sse = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
         Some(Self {
             address: AddressedCall {
-                model: Some(model.to_owned()),
+                model: Some(decoded(model).into_owned()),
                 stream: Some(stream),
             },
             in_array: stream && !sse,
@@ -87,6 +89,29 @@ impl Endpoint {
 /// The key in the query of a request, as Gemini's clients may send it.
 pub(crate) fn key_in_query(query: Option<&str>) -> Option<&str> {
     query?.split('&').find_map(|pair| pair.strip_prefix("key="))
+}
+
+/// A part of a path as it was before `%` stood for bytes that paths cannot hold, or that would part it: clients
+/// write a slash within a name as `%2F`. What is no text then stays as it was written.
+fn decoded(written: &str) -> Cow<'_, str> {
+    if !written.contains('%') {
+        return Cow::Borrowed(written);
+    }
+    let mut bytes = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
+    while let [first, after @ ..] = rest {
+        let byte = if *first == b'%' { hexadecimal(after) } else { None };
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(written), Cow::Owned)
+}
+
+/// The byte that the first two digits stand for.
+fn hexadecimal(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let (high, low) = (digit(digits.first()?)?, digit(digits.get(1)?)?);
+    u8::try_from(high * 16 + low).ok()
 }
 
 #[cfg(test)]
@@ -119,5 +144,20 @@ mod tests {
         assert!(Endpoint::of(path, None).unwrap().in_array);
         assert_eq!(key_in_query(Some("alt=sse&key=k")), Some("k"));
         assert_eq!(key_in_query(Some("alt=sse")), None);
+    }
+
+    #[test]
+    fn models_in_paths_are_decoded() {
+        for (written, model) in [
+            ("team%2Ffast", "team/fast"),
+            ("%E5%BF%AB%20model", "快 model"),
+            ("over/team%2ffast", "over/team/fast"),
+            ("50%", "50%"),
+            ("50%zz", "50%zz"),
+            ("%ff", "%ff"),
+        ] {
+            let endpoint = Endpoint::of(&format!("/v1beta/models/{written}:generateContent"), None).unwrap();
+            assert_eq!(endpoint.address.model.as_deref(), Some(model));
+        }
     }
 }

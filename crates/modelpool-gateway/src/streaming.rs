@@ -3,7 +3,7 @@
 //! Events go out with their own bytes, one frame each, straight from the task that reads them. While
 //! nothing comes a comment says from time to time that the answer is still awaited, so that nobody on
 //! the way takes the connection for dead. Before the last event stands a comment with what is known
-//! only then: cost, attempts. A stream that is lost ends with an error event, which the SDKs raise,
+//! only then: cost, attempts. Gemini's callers get no comments, which some of their clients do not know. A stream that is lost ends with an error event, which the SDKs raise,
 //! and without `[DONE]`.
 
 use std::fmt::Write as _;
@@ -27,8 +27,9 @@ use crate::failure::Failure;
 /// A comment, which every reader of events passes over.
 const STILL_WAITING: Bytes = Bytes::from_static(b": waiting\n\n");
 
-/// White space, which every reader of JSON passes over.
-const STILL_WAITING_IN_ARRAY: Bytes = Bytes::from_static(b"\n");
+/// An empty line, for those who would trip over a comment: readers of JSON pass over it, and so do readers of
+/// events between two of them.
+const STILL_WAITING_SILENTLY: Bytes = Bytes::from_static(b"\n");
 
 /// How a caller is spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,11 @@ pub(crate) struct Speech {
 }
 
 impl Speech {
+    /// Whether its streams may hold comments.
+    fn takes_comments(self) -> bool {
+        !self.in_array && dialects::takes_comments(self.dialect)
+    }
+
     /// Of a stream.
     pub(crate) fn content_type(self) -> &'static str {
         match self.in_array {
@@ -133,6 +139,9 @@ impl StreamBody {
             let mut item = self.item(event).to_vec();
             item.extend_from_slice(if self.items == 0 { b"[]\n" } else { b"\n]\n" });
             return Bytes::from(item);
+        }
+        if !self.speech.takes_comments() {
+            return Bytes::copy_from_slice(event);
         }
         let comment = self.comment();
         let mut bytes = BytesMut::with_capacity(comment.len() + event.len());
@@ -235,9 +244,9 @@ impl Body for StreamBody {
             Poll::Pending if this.closed == Closed::Yes => return Poll::Pending,
             Poll::Pending => {
                 std::task::ready!(this.poll_keepalive(context));
-                Some(match this.speech.in_array {
-                    true => STILL_WAITING_IN_ARRAY,
-                    false => STILL_WAITING,
+                Some(match this.speech.takes_comments() {
+                    true => STILL_WAITING,
+                    false => STILL_WAITING_SILENTLY,
                 })
             }
         };
