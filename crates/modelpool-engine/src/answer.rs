@@ -21,6 +21,7 @@ use modelpool_core::{
     BoxFuture, Error, ErrorKind, FinishReason, ModelIndex, ReplyHead, StreamEvent, TimeoutKind, Usage,
     WholeReply,
 };
+use modelpool_providers::event_edits;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::attempt::{Accepted, AcceptedBody, Flow, incomplete, malformed};
@@ -236,7 +237,9 @@ impl AnswerStream {
     ) -> Self {
         let now = Instant::now();
         let on_loss = walk.pool.inner.on_loss;
-        let kept = on_loss == OnLoss::Continue && may_continue(&walk.call.facts, 0).is_ok();
+        let kept = on_loss == OnLoss::Continue
+            && event_edits(walk.call.body.dialect).is_some()
+            && may_continue(&walk.call.facts, 0).is_ok();
         if !kept {
             // Nobody will send the body again.
             walk.call.body.bytes = Bytes::new();
@@ -335,7 +338,9 @@ impl AnswerStream {
             flowing.walk.settling.skipped_event();
             return Ok(None);
         }
-        if event.end_mark && self.finish.is_none() && event_finish(&self.ready).is_none() {
+        // On some wires the event that tells the reason is the last one, too.
+        let finish = event.finish.as_ref().or(self.finish.as_ref());
+        if event.end_mark && finish.or(event_finish(&self.ready)).is_none() {
             return Err(incomplete());
         }
         if let Some(usage) = event.usage {

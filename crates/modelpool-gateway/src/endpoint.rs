@@ -30,8 +30,9 @@ const FIXED: [(&str, Operation, Dialect); 5] = [
 
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 
-/// Before the model in Gemini's paths: <https://ai.google.dev/api/generate-content>.
-const GEMINI: &str = "/v1beta/models/";
+/// Before the model in Gemini's paths: <https://ai.google.dev/api/generate-content>. Its versions differ in what is
+/// new; Google's client for Python asks for `v1` by itself, the one for Node for `v1beta`.
+const GEMINI: [&str; 2] = ["/v1beta/models/", "/v1/models/"];
 
 impl Endpoint {
     fn new(path: &'static str, operation: Operation, dialect: Dialect) -> Self {
@@ -56,7 +57,8 @@ impl Endpoint {
                 ..Self::new(COUNT_TOKENS, Operation::Chat, Dialect::Anthropic)
             });
         }
-        let (model, action) = path.strip_prefix(GEMINI)?.rsplit_once(':')?;
+        let named = GEMINI.iter().find_map(|before| path.strip_prefix(before))?;
+        let (model, action) = named.rsplit_once(':')?;
         let (path, stream, counts_tokens) = match action {
             "generateContent" => ("/v1beta/models/{model}:generateContent", false, false),
             "streamGenerateContent" => ("/v1beta/models/{model}:streamGenerateContent", true, false),
@@ -127,6 +129,8 @@ mod tests {
             ("/v1/messages", Some(Dialect::Anthropic)),
             ("/v1/messages/count_tokens", Some(Dialect::Anthropic)),
             ("/v1beta/models/auto:generateContent", Some(Dialect::Gemini)),
+            ("/v1/models/auto:streamGenerateContent", Some(Dialect::Gemini)),
+            ("/v1/models/auto", None),
             ("/v1beta/models/auto:deleteEverything", None),
             ("/v1beta/models/auto", None),
             ("/v1/messages/", None),

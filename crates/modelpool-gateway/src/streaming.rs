@@ -65,8 +65,8 @@ pub(crate) struct StreamBody {
     request_id: Arc<str>,
     closed: Closed,
     speech: Speech,
-    /// Items of the array that have gone out.
-    items: usize,
+    /// Events that have gone out.
+    events: usize,
     last_frame: Instant,
     /// Fires when it is time for a comment; armed lazily, so that an event costs no timer.
     timer: Pin<Box<Sleep>>,
@@ -102,7 +102,7 @@ impl StreamBody {
             request_id,
             closed: Closed::No,
             speech,
-            items: 0,
+            events: 0,
             last_frame: Instant::now(),
             timer: Box::pin(sleep(speech.keepalive)),
         }
@@ -137,7 +137,7 @@ impl StreamBody {
         self.closed = Closed::Yes;
         if self.speech.in_array {
             let mut item = self.item(event).to_vec();
-            item.extend_from_slice(if self.items == 0 { b"[]\n" } else { b"\n]\n" });
+            item.extend_from_slice(if self.events == 0 { b"[]\n" } else { b"\n]\n" });
             return Bytes::from(item);
         }
         if !self.speech.takes_comments() {
@@ -151,7 +151,7 @@ impl StreamBody {
     }
 
     fn error_event(&mut self, error: &Error) -> Bytes {
-        let event = dialects::error_event(self.speech.dialect, &Failure::from_error(error));
+        let event = dialects::error_event(self.speech.dialect, &Failure::from_error(error), self.events);
         self.last_event(event.as_bytes())
     }
 
@@ -165,8 +165,8 @@ impl StreamBody {
         if data.is_empty() {
             return Bytes::new();
         }
-        let before: &[u8] = if self.items == 0 { b"[" } else { b",\r\n" };
-        self.items += 1;
+        let before: &[u8] = if self.events == 0 { b"[" } else { b",\r\n" };
+        self.events += 1;
         Bytes::from([before, data.join(&b' ').as_slice()].concat())
     }
 
@@ -174,7 +174,10 @@ impl StreamBody {
         match item {
             Some(Ok(event)) if event.end_mark => Some(self.last_event(&event.raw)),
             Some(Ok(event)) if self.speech.in_array => Some(self.item(&event.raw)),
-            Some(Ok(event)) => Some(event.raw),
+            Some(Ok(event)) => {
+                self.events += 1;
+                Some(event.raw)
+            }
             Some(Err(error)) => Some(self.error_event(&error)),
             // Complete, from a server that leaves the mark out: clients wait for it.
             None if self.closed == Closed::No => {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
-use crate::wire::{Caller, Wire};
+use crate::wire::{Caller, Decoded, Wire};
 use crate::{anthropic, gemini, openai_chat, openai_responses};
 
 /// What is said in the address of a request, in dialects that say it there.
@@ -108,15 +108,19 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
 /// How the events of a dialect are decoded.
 pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
-        Dialect::OpenAiResponses => |raw| decode(&openai_responses::ResponsesWire, raw),
-        Dialect::Anthropic => |raw| decode(&anthropic::AnthropicWire, raw),
-        Dialect::Gemini => |raw| decode(&gemini::GeminiWire::default(), raw),
+        Dialect::OpenAiResponses => |raw| deltas(&first(&openai_responses::ResponsesWire, raw)),
+        Dialect::Anthropic => |raw| deltas(&anthropic::read_apart(raw)),
+        Dialect::Gemini => |raw| deltas(&first(&gemini::GeminiWire::default(), raw)),
         _ => openai_chat::deltas,
     }
 }
 
-fn decode(wire: &dyn Wire, raw: &[u8]) -> Vec<Delta> {
-    let decoded = wire.decoder().read(raw).unwrap_or_default();
+/// What an event says where it is the first of its stream: on wires whose events do not need those before them.
+fn first(wire: &dyn Wire, raw: &[u8]) -> Decoded {
+    wire.decoder().read(raw).unwrap_or_default()
+}
+
+fn deltas(decoded: &Decoded) -> Vec<Delta> {
     decoded.events.iter().filter_map(|event| event.delta()).collect()
 }
 
@@ -164,5 +168,35 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
 
         deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use modelpool_core::stream::Part;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_is_read_from_one_event_in_every_dialect() {
+        let of_anthropic =
+            json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "hi"}});
+        let of_responses = json!({
+            "type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "hi",
+        });
+        for (dialect, event) in [
+            (Dialect::OpenAiChat, json!({"choices": [{"index": 0, "delta": {"content": "hi"}}]})),
+            (Dialect::OpenAiResponses, of_responses),
+            (Dialect::Anthropic, of_anthropic),
+            (
+                Dialect::Gemini,
+                json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}}]}),
+            ),
+        ] {
+            let deltas = deltas_of(dialect)(format!("data: {event}\n\n").as_bytes());
+            let parts: Vec<&Part> = deltas.iter().map(|delta| &delta.part).collect();
+            assert_eq!(parts, [&Part::Text("hi".to_owned())], "{dialect:?}");
+        }
     }
 }

@@ -35,7 +35,9 @@ def test_headers(anthropic_client, wire):
 
 def test_a_system_message_reaches_the_model(anthropic_client, simulator, own_model, wire):
     system = [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}]
-    anthropic_client.messages.create(**hello(wire.model(own_model.alias), system=system, temperature=0.25))
+    anthropic_client.messages.create(
+        **hello(wire.model(own_model.alias), system=system), extra_body={"temperature": 0.25}
+    )
     sent = json.loads(simulator.requests(own_model.upstream)[-1]["body"])
     assert [message["role"] for message in sent["messages"]] == ["system", "user"]
     assert "Be brief." in str(sent["messages"][0]) and "Be kind." in str(sent["messages"][0])

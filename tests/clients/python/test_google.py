@@ -4,6 +4,7 @@ import base64
 import json
 
 import pydantic
+import pytest
 from google.genai import types
 
 from samples import PIXEL_BASE64
@@ -44,11 +45,11 @@ def test_a_chat_remembers(google_client, simulator, own_model, wire):
     first = chat.send_message("One.")
     for _ in chat.send_message_stream("Two."):
         pass
-    assert len(chat.get_history()) == 4
     chat.send_message("Three.")
     sent = json.loads(simulator.requests(own_model.upstream)[-1]["body"])["messages"]
     assert [message["role"] for message in sent] == ["user", "assistant"] * 2 + ["user"]
-    assert first.text in str(sent[1]["content"])
+    assert sent[1]["content"] == first.text
+    assert "Two." in sent[3]["content"], "what came in pieces is one text"
 
 
 def test_an_output_limit(google_client, wire):
@@ -117,6 +118,8 @@ def test_structured_output_by_json_schema(google_client, wire):
 
 def test_json_without_a_schema(google_client, wire):
     config = {"response_mime_type": "application/json"}
+    if wire.name == "anthropic":
+        pytest.skip("Anthropic's wire has JSON by a schema only")
     answer = google_client.models.generate_content(
         model=wire.model("auto"), contents="Which city?", config=config
     )

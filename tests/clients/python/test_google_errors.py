@@ -47,9 +47,9 @@ def test_a_rate_limit(google_client, simulator, wire):
 @pytest.mark.parametrize(
     ("status", "raises", "seen"),
     [
-        (500, errors.ServerError, (502, "UNAVAILABLE")),
+        (500, errors.ServerError, (502, "INTERNAL")),
         (503, errors.ServerError, (503, "UNAVAILABLE")),
-        (401, errors.ServerError, (502, "UNAVAILABLE")),
+        (401, errors.ServerError, (502, "INTERNAL")),
         (400, errors.ClientError, (400, "INVALID_ARGUMENT")),
     ],
 )
@@ -68,6 +68,6 @@ def test_a_stream_that_is_lost_for_good_raises(google_client, simulator, own_mod
     with pytest.raises(errors.ServerError) as raised:
         for chunk in google_client.models.generate_content_stream(**hello(wire.model(own_model.alias))):
             received.append(chunk)
-    assert (raised.value.code, raised.value.status) == (502, "UNAVAILABLE")
+    assert (raised.value.code, raised.value.status) == (502, "INTERNAL")
     assert "".join(chunk.text or "" for chunk in received), "what had come before the loss was delivered"
     assert not any(chunk.candidates[0].finish_reason for chunk in received)

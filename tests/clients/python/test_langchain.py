@@ -44,6 +44,7 @@ def chat(request):
             base_url=os.environ["GATEWAY_URL"],
             max_retries=0,
             timeout=20,
+            stream_usage=True,
             use_responses_api=request.param,
         )
 
@@ -68,11 +69,19 @@ def test_a_stream_adds_up(chat, wire):
     assert total.usage_metadata["output_tokens"] > 0
 
 
-def test_an_async_stream(chat, wire):
+@pytest.fixture(scope="module")
+def loop():
+    """One for all tests: the package shares its connections between models."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def test_an_async_stream(chat, wire, loop):
     async def collected():
         return "".join([chunk.text async for chunk in chat(wire.model("plain")).astream("Hello.")])
 
-    assert "Hello." in asyncio.run(collected())
+    assert "Hello." in loop.run_until_complete(collected())
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])

@@ -25,6 +25,8 @@ pub(super) struct MessagesDecoder {
     /// Tool calls that have begun.
     calls: u32,
     counts: Counts,
+    /// It reads one event apart from its stream, where blocks have begun before.
+    apart: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,14 @@ impl Decoder for MessagesDecoder {
 }
 
 impl MessagesDecoder {
+    /// For one event of a stream whose others are not at hand.
+    pub(super) fn apart() -> Self {
+        Self {
+            apart: true,
+            ..Self::default()
+        }
+    }
+
     fn begin(&mut self, event: &Value) -> Events {
         let message = event.get("message").unwrap_or(&Value::Null);
         self.counts.take(message.get("usage"));
@@ -118,10 +128,12 @@ impl MessagesDecoder {
     }
 
     fn grow(&mut self, event: &Value) -> Decoded {
-        let (Some(block), Some(delta)) = (self.open.get(&index(event)), event.get("delta")) else {
+        let block = self.open.get(&index(event)).copied();
+        let block = block.or(self.apart.then_some(Block::Other));
+        let (Some(block), Some(delta)) = (block, event.get("delta")) else {
             return Decoded::malformed();
         };
-        let grown = match (type_of(delta), *block) {
+        let grown = match (type_of(delta), block) {
             ("text_delta", _) => text(delta, "text", Piece::Text),
             ("thinking_delta", _) => text(delta, "thinking", Piece::Reasoning),
             ("signature_delta", _) => signature(delta, "signature", Piece::Signature),
