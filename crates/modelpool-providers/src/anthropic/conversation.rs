@@ -106,14 +106,15 @@ fn strings(key: &str, value: &Value) -> Result<Vec<String>, BodyError> {
     strings.ok_or_else(|| wrong(key, format!("`{key}` is not a list of strings")))
 }
 
-/// A string, or blocks of text; each is instructions of its own.
+/// A string, or blocks of text. Together they are one message: templates of models take no second one.
 fn read_system(system: &Value, read: &mut Conversation) -> Result<(), BodyError> {
-    for (at, part) in blocks::contents("system", system, read)?.into_iter().enumerate() {
-        if !matches!(part, Content::Text(_)) {
-            let name = format!("system[{at}]");
-            return Err(wrong(&name, format!("`{name}` is not a text")));
-        }
-        read.messages.push(Message::new(Role::System, vec![part]));
+    let parts = blocks::contents("system", system, read)?;
+    if let Some(at) = parts.iter().position(|part| !matches!(part, Content::Text(_))) {
+        let name = format!("system[{at}]");
+        return Err(wrong(&name, format!("`{name}` is not a text")));
+    }
+    if !parts.is_empty() {
+        read.messages.push(Message::new(Role::System, parts));
     }
     Ok(())
 }

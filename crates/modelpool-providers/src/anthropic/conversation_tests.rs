@@ -188,6 +188,10 @@ fn mistakes_are_named() {
     for (members, expected) in [
         (json!({"messages": {}}), "messages"),
         (
+            json!({"messages": [], "thread": {"type": "create"}}),
+            "thread",
+        ),
+        (
             json!({"messages": [{"role": "robot", "content": ""}]}),
             "messages[0].role",
         ),
