@@ -172,8 +172,9 @@ struct Delivered {
     kept: bool,
     text: String,
     first: Option<StreamEvent>,
-    /// The last event with text: it shows where in the answer the text stands.
+    /// The last event with text, in dialects where it shows where in the answer the text stands.
     last: Option<StreamEvent>,
+    keeps_last: bool,
 }
 
 impl Delivered {
@@ -187,18 +188,22 @@ impl Delivered {
         }
         if event.meaningful {
             let text = event.text();
-            if !text.is_empty() {
-                self.text.push_str(&text);
-                self.last = Some(event.clone());
+            self.text.push_str(&text);
+            if self.keeps_last && !text.is_empty() {
+                self.last = Some(copied(event));
             }
         }
-        if self.first.is_none() && !event.end_mark {
-            // A copy, so that the whole part it came in is not kept as long as the stream.
-            self.first = Some(StreamEvent {
-                raw: Bytes::copy_from_slice(&event.raw),
-                ..event.clone()
-            });
+        if self.first.is_none() && !event.end_mark && !event.raw.is_empty() {
+            self.first = Some(copied(event));
         }
+    }
+}
+
+/// A copy, so that the whole part an event came in is not kept as long as the stream.
+fn copied(event: &StreamEvent) -> StreamEvent {
+    StreamEvent {
+        raw: Bytes::copy_from_slice(&event.raw),
+        ..event.clone()
     }
 }
 
@@ -256,6 +261,7 @@ impl AnswerStream {
             ready: VecDeque::new(),
             delivered: Delivered {
                 kept,
+                keeps_last: event_edits(walk.call.body.dialect).is_some_and(|edits| edits.text_has_a_place),
                 ..Delivered::default()
             },
             finish: None,

@@ -22,6 +22,8 @@ mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;
+#[cfg(test)]
+mod mutations;
 mod neutral;
 mod ollama;
 pub mod openai_chat;

@@ -6,7 +6,7 @@ use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error;
+use crate::failure::from_object;
 use crate::json::{Count, Presence, Text, lenient_object};
 
 lenient_object! {
@@ -97,7 +97,7 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
         .map_err(|error| protocol(format!("the answer is not JSON of a model: {error}")))?;
     if let Some(raw) = answer.error.filter(|raw| raw.get() != "null") {
         let object: Value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
-        return Err(error::from_object(&object, secrets));
+        return Err(from_object(&object, secrets));
     }
     let choices = answer.choices.as_deref().unwrap_or_default();
     let is_answer = match operation {
