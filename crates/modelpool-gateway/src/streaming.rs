@@ -175,7 +175,8 @@ impl StreamBody {
             Some(Ok(event)) if event.end_mark => Some(self.last_event(&event.raw)),
             Some(Ok(event)) if self.speech.in_array => Some(self.item(&event.raw)),
             Some(Ok(event)) => {
-                self.events += 1;
+                // Comments of the upstream pass, too.
+                self.events += usize::from(!event.raw.starts_with(b":"));
                 Some(event.raw)
             }
             Some(Err(error)) => Some(self.error_event(&error)),
