@@ -137,10 +137,11 @@ async fn a_lost_stream_goes_on_where_the_dialect_allows_it() {
 
 #[tokio::test]
 async fn a_stream_that_is_lost_for_good_ends_with_an_error_over_every_wire() {
-    let house = house().await;
-    house.fails("a", Fault::CutAfterChunks { chunks: 4, reset: false });
     for dialect in DIALECTS {
         for wire in DIALECTS {
+            // Of its own, so that no breaker is open.
+            let house = house().await;
+            house.fails("a", Fault::CutAfterChunks { chunks: 4, reset: false });
             let answer = ask(&house, dialect, &format!("over-{wire}"), true).await;
             let events = events(&answer);
             assert!(!events.iter().any(completes), "{dialect} over {wire}: {answer:?}");
