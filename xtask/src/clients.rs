@@ -1,7 +1,7 @@
 //! The official SDKs for Python and Node against the gateway.
 //!
 //! A simulated upstream and a gateway in front of it run on free ports of loopback, with the
-//! configuration in `tests/clients/modelpool.yaml`. The gateway is its own upstream too, over the wires that the
+//! configurations in `tests/clients`. The gateway is its own upstream too, over the wires that the
 //! simulator does not speak, so it has to know its address before it starts. The suites are programs of their own and know
 //! nothing but two addresses and two keys, which they find in the environment. What they need is installed
 //! under the target folder, once for every version asked for; what the servers print is kept there too.
@@ -98,7 +98,9 @@ impl Servers {
         let logs = tree.target().join("clients");
         std::fs::create_dir_all(&logs).map_err(|error| format!("cannot make {}: {error}", logs.display()))?;
         let mut simulate = modelpool(tree);
-        simulate.args(["simulate-upstream", "--listen", "127.0.0.1:0"]);
+        simulate
+            .args(["simulate-upstream", "--listen", "127.0.0.1:0", "--options"])
+            .arg(tree.path(SUITES).join("upstream.json"));
         let upstream = Server::start(simulate, &logs.join("upstream.log"))?;
         let gateway = start_gateway(tree, upstream.address(), &logs.join("gateway.log"))?;
         println!(

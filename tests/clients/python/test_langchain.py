@@ -121,3 +121,14 @@ def test_an_error(chat, simulator, own_model, wire):
     simulator.fail(own_model.upstream, times=FOR_GOOD, kind="status", status=500)
     with pytest.raises(openai.InternalServerError):
         chat(wire.model(own_model.alias)).invoke("Hello.")
+
+
+@pytest.mark.parametrize("kind", ["cut_after_chunks", "end_after_chunks", "error_after_chunks"])
+def test_a_stream_that_is_lost_for_good_raises(chat, simulator, own_model, wire, kind):
+    simulator.fail(own_model.upstream, times=FOR_GOOD, kind=kind, chunks=4)
+    received = []
+    # For responses the package has no class of its own.
+    with pytest.raises((openai.APIError, ValueError)):
+        for chunk in chat(wire.model(own_model.alias)).stream("Hello."):
+            received.append(chunk.text)
+    assert "".join(received), "what had come before the loss was delivered"
