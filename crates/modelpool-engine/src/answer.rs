@@ -243,7 +243,9 @@ impl AnswerStream {
     ) -> Self {
         let now = Instant::now();
         let on_loss = walk.pool.inner.on_loss;
-        let kept = on_loss == OnLoss::Continue && may_continue(&walk.call.facts, 0).is_ok();
+        let kept = on_loss == OnLoss::Continue
+            && event_edits(walk.call.body.dialect).is_some()
+            && may_continue(&walk.call.facts, 0).is_ok();
         if !kept {
             // Nobody will send the body again.
             walk.call.body.bytes = Bytes::new();

@@ -1,5 +1,7 @@
 //! Which paths are calls, what they ask for, and in which dialect.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue, Uri};
 use modelpool::{AddressedCall, Dialect, Operation};
 
@@ -53,8 +55,9 @@ const FIXED: [(&str, Operation, Dialect); 14] = [
 
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 
-/// Before the model in Gemini's paths: <https://ai.google.dev/api/generate-content>.
-const GEMINI: &str = "/v1beta/models/";
+/// Before the model in Gemini's paths: <https://ai.google.dev/api/generate-content>. Its versions differ in what is
+/// new; Google's client for Python asks for `v1` by itself, the one for Node for `v1beta`.
+const GEMINI: [&str; 2] = ["/v1beta/models/", "/v1/models/"];
 
 impl Endpoint {
     fn new(path: &'static str, operation: Operation, dialect: Dialect) -> Self {
@@ -79,7 +82,8 @@ impl Endpoint {
                 ..Self::new(COUNT_TOKENS, Operation::Chat, Dialect::Anthropic)
             });
         }
-        let (model, action) = path.strip_prefix(GEMINI)?.rsplit_once(':')?;
+        let named = GEMINI.iter().find_map(|before| path.strip_prefix(before))?;
+        let (model, action) = named.rsplit_once(':')?;
         let (path, operation) = match action {
             "generateContent" => ("/v1beta/models/{model}:generateContent", Operation::Chat),
             "streamGenerateContent" => ("/v1beta/models/{model}:streamGenerateContent", Operation::Chat),
@@ -92,7 +96,7 @@ impl Endpoint {
         let sse = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
         Some(Self {
             address: AddressedCall {
-                model: Some(model.to_owned()),
+                model: Some(decoded(model).into_owned()),
                 stream: Some(stream),
             },
             in_array: stream && !sse,
@@ -125,6 +129,29 @@ fn key_in_query(query: Option<&str>) -> Option<&str> {
     query?.split('&').find_map(|pair| pair.strip_prefix("key="))
 }
 
+/// A part of a path as it was before `%` stood for bytes that paths cannot hold, or that would part it: clients
+/// write a slash within a name as `%2F`. What is no text then stays as it was written.
+fn decoded(written: &str) -> Cow<'_, str> {
+    if !written.contains('%') {
+        return Cow::Borrowed(written);
+    }
+    let mut bytes = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
+    while let [first, after @ ..] = rest {
+        let byte = if *first == b'%' { hexadecimal(after) } else { None };
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(written), Cow::Owned)
+}
+
+/// The byte that the first two digits stand for.
+fn hexadecimal(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let (high, low) = (digit(digits.first()?)?, digit(digits.get(1)?)?);
+    u8::try_from(high * 16 + low).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +165,8 @@ mod tests {
             ("/v1/messages", Some(Dialect::Anthropic)),
             ("/v1/messages/count_tokens", Some(Dialect::Anthropic)),
             ("/v1beta/models/auto:generateContent", Some(Dialect::Gemini)),
+            ("/v1/models/auto:streamGenerateContent", Some(Dialect::Gemini)),
+            ("/v1/models/auto", None),
             ("/v1beta/models/auto:deleteEverything", None),
             ("/v1beta/models/auto:embedContent", Some(Dialect::Gemini)),
             ("/v1beta/models/auto", None),
@@ -165,5 +194,20 @@ mod tests {
         assert!(Endpoint::of(path, None).unwrap().in_array);
         assert_eq!(key_in_query(Some("alt=sse&key=k")), Some("k"));
         assert_eq!(key_in_query(Some("alt=sse")), None);
+    }
+
+    #[test]
+    fn models_in_paths_are_decoded() {
+        for (written, model) in [
+            ("team%2Ffast", "team/fast"),
+            ("%E5%BF%AB%20model", "快 model"),
+            ("over/team%2ffast", "over/team/fast"),
+            ("50%", "50%"),
+            ("50%zz", "50%zz"),
+            ("%ff", "%ff"),
+        ] {
+            let endpoint = Endpoint::of(&format!("/v1beta/models/{written}:generateContent"), None).unwrap();
+            assert_eq!(endpoint.address.model.as_deref(), Some(model));
+        }
     }
 }

@@ -147,7 +147,10 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, parts: &[Value], param: &str) {
-        let mut content = Vec::new();
+        // Google's clients keep an answer that was streamed as a turn for each of its chunks.
+        let messages = &mut self.conversation.messages;
+        let before = messages.pop_if(|message| message.role == Role::Assistant);
+        let mut content = before.map(|message| message.content).unwrap_or_default();
         for (at, part) in parts.iter().enumerate() {
             match Part::read(part) {
                 Part::Text { text, thought, mark } => push_text(&mut content, text, thought, mark),
