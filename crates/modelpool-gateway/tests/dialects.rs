@@ -63,7 +63,10 @@ async fn ask(house: &House, dialect: &str, model: &str, stream: bool) -> Answer 
 
 /// The data of all events.
 fn events(answer: &Answer) -> Vec<Value> {
-    let data = answer.text().lines().filter_map(|line| line.strip_prefix("data: "));
+    let data = answer
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "));
     data.filter(|data| *data != "[DONE]")
         .map(|data| serde_json::from_str(data).unwrap())
         .collect()
@@ -119,7 +122,10 @@ async fn a_stream_is_whole_for_every_pair() {
 async fn a_lost_stream_goes_on_where_the_dialect_allows_it() {
     let house = house().await;
     for dialect in DIALECTS {
-        let cut = Fault::CutAfterChunks { chunks: 4, reset: false };
+        let cut = Fault::CutAfterChunks {
+            chunks: 4,
+            reset: false,
+        };
         house.upstream.add_fault(FaultRule::new(cut)).unwrap();
         let calls = house.upstream.counts().requests;
         let answer = ask(&house, dialect, "a", true).await;
@@ -141,12 +147,21 @@ async fn a_stream_that_is_lost_for_good_ends_with_an_error_over_every_wire() {
         for wire in DIALECTS {
             // Of its own, so that no breaker is open.
             let house = house().await;
-            house.fails("a", Fault::CutAfterChunks { chunks: 4, reset: false });
+            house.fails(
+                "a",
+                Fault::CutAfterChunks {
+                    chunks: 4,
+                    reset: false,
+                },
+            );
             let answer = ask(&house, dialect, &format!("over-{wire}"), true).await;
             let events = events(&answer);
             assert!(!events.iter().any(completes), "{dialect} over {wire}: {answer:?}");
             let last = events.last().unwrap();
-            assert!(last["error"]["message"].is_string(), "{dialect} over {wire}: {last}");
+            assert!(
+                last["error"]["message"].is_string(),
+                "{dialect} over {wire}: {last}"
+            );
             if dialect == "openai_responses" {
                 assert_eq!(last["sequence_number"], events.len() - 1, "{wire}: {last}");
             }
@@ -159,7 +174,10 @@ async fn gemini_s_callers_get_no_comments() {
     let house = house().await;
     for model in ["a", "over-gemini", "over-anthropic"] {
         let answer = ask(&house, "gemini", model, true).await;
-        let strange = answer.text().lines().find(|line| !line.is_empty() && !line.starts_with("data: "));
+        let strange = answer
+            .text()
+            .lines()
+            .find(|line| !line.is_empty() && !line.starts_with("data: "));
         assert_eq!(strange, None, "{model}");
     }
 }

@@ -186,7 +186,10 @@ mod tests {
             "type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "hi",
         });
         for (dialect, event) in [
-            (Dialect::OpenAiChat, json!({"choices": [{"index": 0, "delta": {"content": "hi"}}]})),
+            (
+                Dialect::OpenAiChat,
+                json!({"choices": [{"index": 0, "delta": {"content": "hi"}}]}),
+            ),
             (Dialect::OpenAiResponses, of_responses),
             (Dialect::Anthropic, of_anthropic),
             (
