@@ -17,11 +17,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 use modelpool_core::continuation::{MAX_DELIVERED_BYTES, may_continue};
 use modelpool_core::provider::Dialect;
+use modelpool_core::stream::Part;
 use modelpool_core::{
     BoxFuture, Error, ErrorKind, FinishReason, ModelIndex, ReplyHead, StreamEvent, TimeoutKind, Usage,
     WholeReply,
 };
-use modelpool_providers::event_edits;
+use modelpool_providers::{event_edits, kept_answer};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::attempt::{Accepted, AcceptedBody, Flow, incomplete, malformed};
@@ -344,9 +345,9 @@ impl AnswerStream {
             flowing.walk.settling.skipped_event();
             return Ok(None);
         }
-        // On some wires the event that tells the reason is the last one, too.
-        let finish = event.finish.as_ref().or(self.finish.as_ref());
-        if event.end_mark && finish.or(event_finish(&self.ready)).is_none() {
+        // On some wires the event that says why the answer ends is the mark of the end as well.
+        let finished = event.finish.is_some() || self.finish.is_some() || event_finish(&self.ready).is_some();
+        if event.end_mark && !finished {
             return Err(incomplete());
         }
         if let Some(usage) = event.usage {
@@ -354,6 +355,9 @@ impl AnswerStream {
         }
         if event.meaningful {
             flowing.walk.settling.saw_output(flowing.number, 1);
+        }
+        if event.other_output || event.opens {
+            note_issued(flowing, self.dialect, &event, &self.alias);
         }
         let Some(join) = &mut flowing.join else {
             return Ok(Some(event));
@@ -545,6 +549,17 @@ impl AnswerStream {
             item => item,
         }
     }
+}
+
+/// Remembers what of an event a later request may go on from.
+fn note_issued(flowing: &Flowing, dialect: Dialect, event: &StreamEvent, alias: &Arc<str>) {
+    let stays = &flowing.walk.pool.inner.stays;
+    for delta in event.deltas() {
+        if let Part::ToolCall { id: Some(id), .. } = delta.part {
+            stays.note([id.as_str()], alias);
+        }
+    }
+    stays.note(kept_answer(dialect, event).as_deref(), alias);
 }
 
 fn event_finish(events: &VecDeque<StreamEvent>) -> Option<&FinishReason> {

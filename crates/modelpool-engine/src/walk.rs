@@ -395,10 +395,28 @@ impl Walk {
                 }
             }
             ErrorKind::Timeout(_) => self.exclude_route(index),
+            ErrorKind::Unsupported {
+                capability: Some(Flag::Embeddings),
+            } => self.embed_with_another(index),
             _ => self.excluded.insert(index),
         }
         self.errors.push(error);
         Ok(())
+    }
+
+    /// A model has no vectors at all. It never had any, so those of the next are nobody's to mix up with them: the
+    /// next that may have some is the only one from now on.
+    fn embed_with_another(&mut self, index: ModelIndex) {
+        let mut tried: ModelSet = self.tried.iter().map(|tried| tried.index).collect();
+        tried.insert(index);
+        let next = match self.call.facts.operation {
+            Operation::Embeddings => self.plan.best_except(&tried).ok().flatten(),
+            _ => None,
+        };
+        match next {
+            Some(only) => self.excluded = all_but(&self.plan, only),
+            None => self.excluded.insert(index),
+        }
     }
 
     /// A random number in 0..1. It is made from the request's id, so that those that failed together do not come

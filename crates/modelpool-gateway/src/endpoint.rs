@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use http::{HeaderMap, HeaderValue, Uri};
 use modelpool::{AddressedCall, Dialect, Operation};
+
+use crate::access::GEMINI_KEY;
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +23,32 @@ pub(crate) struct Endpoint {
 }
 
 /// Paths that name no model.
-const FIXED: [(&str, Operation, Dialect); 5] = [
+const FIXED: [(&str, Operation, Dialect); 14] = [
     ("/v1/chat/completions", Operation::Chat, Dialect::OpenAiChat),
     ("/v1/embeddings", Operation::Embeddings, Dialect::OpenAiChat),
     ("/v1/images/generations", Operation::Images, Dialect::OpenAiChat),
+    ("/v1/images/edits", Operation::ImageEdits, Dialect::OpenAiChat),
+    (
+        "/v1/images/variations",
+        Operation::ImageVariations,
+        Dialect::OpenAiChat,
+    ),
+    (
+        "/v1/audio/transcriptions",
+        Operation::Transcriptions,
+        Dialect::OpenAiChat,
+    ),
+    (
+        "/v1/audio/translations",
+        Operation::Translations,
+        Dialect::OpenAiChat,
+    ),
+    ("/v1/audio/speech", Operation::Speech, Dialect::OpenAiChat),
+    ("/v1/completions", Operation::Completions, Dialect::OpenAiChat),
+    ("/v1/moderations", Operation::Moderations, Dialect::OpenAiChat),
+    // Cohere's path too: whose wire the model speaks decides where it goes.
+    ("/v1/rerank", Operation::Rerank, Dialect::OpenAiChat),
+    ("/v2/rerank", Operation::Rerank, Dialect::OpenAiChat),
     ("/v1/responses", Operation::Chat, Dialect::OpenAiResponses),
     ("/v1/messages", Operation::Chat, Dialect::Anthropic),
 ];
@@ -59,12 +84,15 @@ impl Endpoint {
         }
         let named = GEMINI.iter().find_map(|before| path.strip_prefix(before))?;
         let (model, action) = named.rsplit_once(':')?;
-        let (path, stream, counts_tokens) = match action {
-            "generateContent" => ("/v1beta/models/{model}:generateContent", false, false),
-            "streamGenerateContent" => ("/v1beta/models/{model}:streamGenerateContent", true, false),
-            "countTokens" => ("/v1beta/models/{model}:countTokens", false, true),
+        let (path, operation) = match action {
+            "generateContent" => ("/v1beta/models/{model}:generateContent", Operation::Chat),
+            "streamGenerateContent" => ("/v1beta/models/{model}:streamGenerateContent", Operation::Chat),
+            "countTokens" => ("/v1beta/models/{model}:countTokens", Operation::Chat),
+            "embedContent" => ("/v1beta/models/{model}:embedContent", Operation::Embeddings),
+            "batchEmbedContents" => ("/v1beta/models/{model}:batchEmbedContents", Operation::Embeddings),
             _ => return None,
         };
+        let stream = action == "streamGenerateContent";
         let sse = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
         Some(Self {
             address: AddressedCall {
@@ -72,8 +100,8 @@ impl Endpoint {
                 stream: Some(stream),
             },
             in_array: stream && !sse,
-            counts_tokens,
-            ..Self::new(path, Operation::Chat, Dialect::Gemini)
+            counts_tokens: action == "countTokens",
+            ..Self::new(path, operation, Dialect::Gemini)
         })
     }
 
@@ -88,8 +116,16 @@ impl Endpoint {
     }
 }
 
-/// The key in the query of a request, as Gemini's clients may send it.
-pub(crate) fn key_in_query(query: Option<&str>) -> Option<&str> {
+/// Puts the key where keys are looked for, if it is in the query of a request, as Gemini's clients may send it.
+pub(crate) fn key_to_header(uri: &Uri, headers: &mut HeaderMap) {
+    if let Some(key) = key_in_query(uri.query())
+        && let Ok(key) = HeaderValue::from_str(key)
+    {
+        headers.entry(GEMINI_KEY).or_insert(key);
+    }
+}
+
+fn key_in_query(query: Option<&str>) -> Option<&str> {
     query?.split('&').find_map(|pair| pair.strip_prefix("key="))
 }
 
@@ -132,10 +168,20 @@ mod tests {
             ("/v1/models/auto:streamGenerateContent", Some(Dialect::Gemini)),
             ("/v1/models/auto", None),
             ("/v1beta/models/auto:deleteEverything", None),
+            ("/v1beta/models/auto:embedContent", Some(Dialect::Gemini)),
             ("/v1beta/models/auto", None),
             ("/v1/messages/", None),
+            ("/v2/rerank", Some(Dialect::OpenAiChat)),
+            ("/v2/chat", None),
         ] {
             assert_eq!(dialect(path), expected, "{path}");
+        }
+        // Each operation has a path.
+        for operation in Operation::ALL {
+            assert!(
+                FIXED.iter().any(|(_, known, _)| *known == operation),
+                "{operation:?}"
+            );
         }
     }
 

@@ -50,18 +50,11 @@ mod settings_tests;
 mod write_tests;
 
 pub(crate) use caller::AnthropicCaller;
+pub(crate) use decoder::deltas;
 pub(crate) use edit::EDITS;
 pub(crate) use wire::AnthropicWire;
 
 use serde_json::Value;
-
-use crate::wire::{Decoded, Decoder as _};
-use decoder::MessagesDecoder;
-
-/// What one event of a stream says, of which the others are not at hand.
-pub(crate) fn read_apart(event: &[u8]) -> Decoded {
-    MessagesDecoder::apart().read(event).unwrap_or_default()
-}
 
 /// A member that is a string.
 fn text_of<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
