@@ -199,3 +199,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         deserializer.deserialize_map(MembersVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use modelpool_core::stream::Part;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_is_read_from_one_event_in_every_dialect() {
+        let of_anthropic =
+            json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "hi"}});
+        let of_responses = json!({
+            "type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "hi",
+        });
+        for (dialect, event) in [
+            (
+                Dialect::OpenAiChat,
+                json!({"choices": [{"index": 0, "delta": {"content": "hi"}}]}),
+            ),
+            (Dialect::OpenAiResponses, of_responses),
+            (Dialect::Anthropic, of_anthropic),
+            (
+                Dialect::Gemini,
+                json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}}]}),
+            ),
+        ] {
+            let deltas = deltas_of(dialect)(format!("data: {event}\n\n").as_bytes());
+            let parts: Vec<&Part> = deltas.iter().map(|delta| &delta.part).collect();
+            assert_eq!(parts, [&Part::Text("hi".to_owned())], "{dialect:?}");
+        }
+    }
+}

@@ -53,7 +53,7 @@ def test_streamed_tools_add_up(anthropic_client, wire):
 def test_one_at_a_time(anthropic_client, wire):
     choice = {"type": "auto", "disable_parallel_tool_use": True}
     if wire.name == "gemini":
-        with pytest.raises(BadRequestError, match="parallel_tool_calls"):
+        with pytest.raises(BadRequestError, match="disable_parallel_tool_use"):
             anthropic_client.messages.create(**asked(wire, tool_choice=choice))
         return
     assert len(calls_of(anthropic_client.messages.create(**asked(wire, tool_choice=choice)))) == 1

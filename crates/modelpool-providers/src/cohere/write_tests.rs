@@ -73,7 +73,7 @@ fn messages_of_every_role() {
     let written = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": arguments}});
     for (message, expected) in [
         (
-            Message::new(Role::System, vec![Content::text("Be "), Content::text("brief.")]),
+            Message::new(Role::System, vec![Content::text("Be brief.")]),
             json!([{"role": "system", "content": "Be brief."}]),
         ),
         (

@@ -55,6 +55,12 @@ fn messages_in_both_forms_of_names() {
 }
 
 #[test]
+fn a_request_whose_tokens_are_counted_may_stand_within() {
+    let counted = read(&json!({"generateContentRequest": ask()})).unwrap();
+    assert_eq!(counted, read(&ask()).unwrap());
+}
+
+#[test]
 fn an_answer_that_was_kept_in_pieces_is_one_turn() {
     let said = |text: &str| json!({"role": "model", "parts": [{"text": text}]});
     let body = json!({"contents": [
