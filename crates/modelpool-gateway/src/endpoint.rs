@@ -26,9 +26,21 @@ const FIXED: [(&str, Operation, Dialect); 14] = [
     ("/v1/embeddings", Operation::Embeddings, Dialect::OpenAiChat),
     ("/v1/images/generations", Operation::Images, Dialect::OpenAiChat),
     ("/v1/images/edits", Operation::ImageEdits, Dialect::OpenAiChat),
-    ("/v1/images/variations", Operation::ImageVariations, Dialect::OpenAiChat),
-    ("/v1/audio/transcriptions", Operation::Transcriptions, Dialect::OpenAiChat),
-    ("/v1/audio/translations", Operation::Translations, Dialect::OpenAiChat),
+    (
+        "/v1/images/variations",
+        Operation::ImageVariations,
+        Dialect::OpenAiChat,
+    ),
+    (
+        "/v1/audio/transcriptions",
+        Operation::Transcriptions,
+        Dialect::OpenAiChat,
+    ),
+    (
+        "/v1/audio/translations",
+        Operation::Translations,
+        Dialect::OpenAiChat,
+    ),
     ("/v1/audio/speech", Operation::Speech, Dialect::OpenAiChat),
     ("/v1/completions", Operation::Completions, Dialect::OpenAiChat),
     ("/v1/moderations", Operation::Moderations, Dialect::OpenAiChat),
@@ -137,7 +149,10 @@ mod tests {
         }
         // Each operation has a path.
         for operation in Operation::ALL {
-            assert!(FIXED.iter().any(|(_, known, _)| *known == operation), "{operation:?}");
+            assert!(
+                FIXED.iter().any(|(_, known, _)| *known == operation),
+                "{operation:?}"
+            );
         }
     }
 

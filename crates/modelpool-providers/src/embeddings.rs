@@ -93,9 +93,7 @@ pub(crate) async fn embed(
 
 fn read(dialect: Dialect, body: &[u8]) -> Result<(ToEmbed, Shape), BodyError> {
     match dialect {
-        Dialect::Gemini => {
-            gemini::read_embeddings(body).map(|(asked, batch)| (asked, Shape::Gemini(batch)))
-        }
+        Dialect::Gemini => gemini::read_embeddings(body).map(|(asked, batch)| (asked, Shape::Gemini(batch))),
         _ => openai::read(body).map(|(asked, encoding)| (asked, Shape::OpenAi(encoding))),
     }
 }

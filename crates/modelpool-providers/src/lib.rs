@@ -39,8 +39,8 @@ mod vendor;
 mod wire;
 
 pub use dialect::{AddressedCall, read_chat, speaks_of_images};
-pub use embeddings::read_embeddings;
 pub use edit::{EventEdits, Identity, event_edits};
+pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;
 pub use multipart::read_form;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};

@@ -68,9 +68,14 @@ fn parts(body: &[u8], boundary: &str) -> Result<(Vec<Part>, usize), String> {
         if rest.starts_with(b"--") {
             return Ok((parts, first));
         }
-        let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let padding = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         if !rest.get(padding..).unwrap_or_default().starts_with(b"\r\n") {
-            return Err(format!("the form breaks off, or its boundary is not `{boundary}`"));
+            return Err(format!(
+                "the form breaks off, or its boundary is not `{boundary}`"
+            ));
         }
         if parts.len() == MAX_PARTS {
             return Err(format!("the form has more than {MAX_PARTS} parts"));
@@ -98,7 +103,9 @@ fn parts(body: &[u8], boundary: &str) -> Result<(Vec<Part>, usize), String> {
 fn disposition(head: &str) -> Result<(String, bool), String> {
     let value = head.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
+        name.trim()
+            .eq_ignore_ascii_case("content-disposition")
+            .then_some(value)
     });
     let mut rest = value.ok_or("a part of the form has no `Content-Disposition`")?;
     let mut name = None;

@@ -32,7 +32,10 @@ fn sent(request: &ReadRequest, defaults: Value) -> String {
 fn the_boundary_is_found() {
     for (kind, expected) in [
         ("multipart/form-data; boundary=x", Some("x")),
-        ("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"", Some("a b")),
+        (
+            "Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"",
+            Some("a b"),
+        ),
         ("multipart/form-data;boundary=----WebKit7", Some("----WebKit7")),
         ("multipart/form-data", None),
         ("multipart/form-data; boundary=", None),
@@ -49,7 +52,10 @@ fn only_the_model_changes() {
     let parts = |model: &str| {
         let body = whole(&[
             "preamble\r\n".to_owned(),
-            part("name=\"file\"; filename=\"a;name=\\\"model\\\".wav\"\r\nContent-Type: audio/wav", sound),
+            part(
+                "name=\"file\"; filename=\"a;name=\\\"model\\\".wav\"\r\nContent-Type: audio/wav",
+                sound,
+            ),
             part("name=model", model),
             part("name=\"prompt\"", "abcdefgh"),
             part("name=\"empty\"", ""),
@@ -96,7 +102,10 @@ fn what_is_no_form_is_refused() {
             whole(&[model(), part("name*=utf-8''model", "b")]),
             "a part of the form has its name in `name*`",
         ),
-        (whole(&[part("name=x; name=model", "a")]), "a part of the form has two names"),
+        (
+            whole(&[part("name=x; name=model", "a")]),
+            "a part of the form has two names",
+        ),
         (
             whole(&[model(), part("name=\"modelpool\"", "{")]),
             "`modelpool` is not JSON: EOF while parsing an object at line 1 column 1",
@@ -111,7 +120,10 @@ fn what_is_no_form_is_refused() {
             b"--b=12\r\n".to_vec(),
             "the form breaks off, or its boundary is not `b=1`",
         ),
-        (part("name=x", "").repeat(MAX_PARTS + 1).into_bytes(), "the form has more than 1000 parts"),
+        (
+            part("name=x", "").repeat(MAX_PARTS + 1).into_bytes(),
+            "the form has more than 1000 parts",
+        ),
     ] {
         let error = form(&body).unwrap_err();
         assert_eq!(error.message, message, "{}", String::from_utf8_lossy(&body));

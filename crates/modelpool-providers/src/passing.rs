@@ -203,9 +203,24 @@ mod tests {
             (Operation::Speech, Kind::Other, "", "the answer is empty"),
             (Operation::Speech, Kind::Html, "<p>", "the answer is HTML"),
             (Operation::Speech, Kind::Json, error, r#"{"message":"no"}"#),
-            (Operation::Transcriptions, Kind::Json, error, r#"{"message":"no"}"#),
-            (Operation::Rerank, Kind::Other, "{}", "the answer has no `results`"),
-            (Operation::ImageEdits, Kind::Json, "{}", "the answer has no `data`"),
+            (
+                Operation::Transcriptions,
+                Kind::Json,
+                error,
+                r#"{"message":"no"}"#,
+            ),
+            (
+                Operation::Rerank,
+                Kind::Other,
+                "{}",
+                "the answer has no `results`",
+            ),
+            (
+                Operation::ImageEdits,
+                Kind::Json,
+                "{}",
+                "the answer has no `data`",
+            ),
         ] {
             assert_eq!(used(operation, kind, body), Err(expected.to_owned()), "{body}");
         }

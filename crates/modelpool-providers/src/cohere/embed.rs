@@ -42,7 +42,9 @@ pub(super) fn read(body: &[u8], inputs: usize) -> Result<Embeddings, Broken> {
         .map_err(|error| Broken::Protocol(format!("the answer is not JSON: {error}")))?;
     refused(&answer)?;
     let Some(list) = answer.pointer("/embeddings/float").and_then(Value::as_array) else {
-        return Err(Broken::Protocol("the answer has no `embeddings.float`".to_owned()));
+        return Err(Broken::Protocol(
+            "the answer has no `embeddings.float`".to_owned(),
+        ));
     };
     Ok(Embeddings {
         vectors: vectors(list, inputs, "embeddings.float", Some).map_err(Broken::Protocol)?,

@@ -103,7 +103,8 @@ pub(crate) fn read(body: &[u8]) -> Result<(ToEmbed, Batch), BodyError> {
         if let Some(first) = &all
             && (&first.purpose, first.dimensions) != (&next.purpose, next.dimensions)
         {
-            let message = format!("`requests[{at}]` differs in `taskType` or `outputDimensionality` from the first");
+            let message =
+                format!("`requests[{at}]` differs in `taskType` or `outputDimensionality` from the first");
             return Err(BodyError::new(Some(&format!("requests[{at}]")), message));
         }
         if let Inputs::Texts(said) = &next.inputs {
@@ -130,9 +131,10 @@ fn one(request: &Value, place: &str) -> Result<ToEmbed, BodyError> {
             "outputDimensionality" => {
                 let number = count(value).and_then(|number| u32::try_from(number).ok());
                 let number = number.filter(|number| *number > 0);
-                asked.dimensions = Some(number.ok_or_else(|| {
-                    fault(format!("{place}{name}"), value, "a whole number of at least 1")
-                })?);
+                asked.dimensions =
+                    Some(number.ok_or_else(|| {
+                        fault(format!("{place}{name}"), value, "a whole number of at least 1")
+                    })?);
             }
             other => asked.dropped.push(other.to_owned()),
         }
@@ -231,7 +233,10 @@ mod tests {
             Err(Broken::Refusal(_))
         ));
         for broken in ["", "{}", r#"{"embeddings":[{}]}"#, r#"{"embeddings":[]}"#] {
-            assert!(matches!(read_answer(broken.as_bytes(), 1), Err(Broken::Protocol(_))));
+            assert!(matches!(
+                read_answer(broken.as_bytes(), 1),
+                Err(Broken::Protocol(_))
+            ));
         }
     }
 
@@ -240,14 +245,23 @@ mod tests {
         let (one, batch) =
             read(br#"{"model":"models/x","content":{"parts":[{"text":"a"},{"text":"b"}]},"taskType":"CLUSTERING","title":"t"}"#)
                 .unwrap();
-        assert_eq!((one.inputs, batch), (Inputs::Texts(vec!["ab".into()]), Batch::One));
-        assert_eq!((one.purpose.as_deref(), one.dropped), (Some("clustering"), vec!["title".to_owned()]));
+        assert_eq!(
+            (one.inputs, batch),
+            (Inputs::Texts(vec!["ab".into()]), Batch::One)
+        );
+        assert_eq!(
+            (one.purpose.as_deref(), one.dropped),
+            (Some("clustering"), vec!["title".to_owned()])
+        );
         let (many, batch) = read(
             br#"{"requests":[{"content":{"parts":[{"text":"a"}]},"output_dimensionality":3},
                 {"content":{"parts":[{"text":"b"}]},"outputDimensionality":3}]}"#,
         )
         .unwrap();
-        assert_eq!((many.inputs.len(), many.dimensions, batch), (2, Some(3), Batch::Many));
+        assert_eq!(
+            (many.inputs.len(), many.dimensions, batch),
+            (2, Some(3), Batch::Many)
+        );
         for (body, param) in [
             ("{}", "content"),
             (r#"{"content":{"parts":[{"inlineData":{}}]}}"#, "content.parts[0]"),
@@ -258,7 +272,11 @@ mod tests {
                 "requests[1]",
             ),
         ] {
-            assert_eq!(read(body.as_bytes()).unwrap_err().param.as_deref(), Some(param), "{body}");
+            assert_eq!(
+                read(body.as_bytes()).unwrap_err().param.as_deref(),
+                Some(param),
+                "{body}"
+            );
         }
     }
 

@@ -90,7 +90,9 @@ pub(crate) fn vectors<'a>(
 ) -> Result<Vec<Vec<f32>>, String> {
     let read: Option<Vec<Vec<f32>>> = list.iter().map(|item| of(item).and_then(vector)).collect();
     match read {
-        None => Err(format!("the answer's `{name}` hold something that is not a vector")),
+        None => Err(format!(
+            "the answer's `{name}` hold something that is not a vector"
+        )),
         Some(vectors) if vectors.len() != inputs => Err(format!(
             "the answer has {} `{name}` for {inputs} inputs",
             vectors.len()

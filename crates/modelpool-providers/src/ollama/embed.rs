@@ -69,13 +69,19 @@ mod tests {
         );
         assert_eq!(written.dropped, ["user", "input_type"]);
         let tokens = Inputs::Tokens(vec![vec![1]]);
-        assert_eq!(body("nomic", &asked(tokens, None, None)).unwrap_err().field, "input");
+        assert_eq!(
+            body("nomic", &asked(tokens, None, None)).unwrap_err().field,
+            "input"
+        );
     }
 
     #[test]
     fn vectors_are_read() {
         let answer = br#"{"model":"m","embeddings":[[0.5,-1],[0,2e-3]],"prompt_eval_count":8}"#;
-        let of = |vectors, input_tokens| Embeddings { vectors, input_tokens };
+        let of = |vectors, input_tokens| Embeddings {
+            vectors,
+            input_tokens,
+        };
         let expected = of(vec![vec![0.5, -1.0], vec![0.0, 0.002]], Some(8));
         assert_eq!(read(answer, 2).unwrap(), expected);
         let read = read(br#"{"embeddings":[[1]]}"#, 1).unwrap();

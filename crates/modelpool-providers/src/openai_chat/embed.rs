@@ -55,7 +55,10 @@ pub(crate) fn read(body: &[u8]) -> Result<(ToEmbed, Encoding), BodyError> {
 fn inputs(value: &Value) -> Result<Inputs, BodyError> {
     let wrong = || {
         let expected = "expected a text, a list of texts, or tokens as one or more lists of numbers";
-        BodyError::new(Some("input"), format!("`input` is not what can be embedded; {expected}"))
+        BodyError::new(
+            Some("input"),
+            format!("`input` is not what can be embedded; {expected}"),
+        )
     };
     let read: Option<Inputs> = match value {
         Value::String(text) => Some(Inputs::Texts(vec![text.clone()])),
@@ -66,11 +69,7 @@ fn inputs(value: &Value) -> Result<Inputs, BodyError> {
                 .collect::<Option<_>>()
                 .map(Inputs::Texts),
             Some(Value::Number(_)) => tokens(value).map(|list| Inputs::Tokens(vec![list])),
-            Some(Value::Array(_)) => list
-                .iter()
-                .map(tokens)
-                .collect::<Option<_>>()
-                .map(Inputs::Tokens),
+            Some(Value::Array(_)) => list.iter().map(tokens).collect::<Option<_>>().map(Inputs::Tokens),
             _ => None,
         },
         _ => None,
@@ -171,7 +170,10 @@ pub(super) fn read_answer(body: &[u8], inputs: usize) -> Result<Embeddings, Brok
     let input_tokens = usage["prompt_tokens"]
         .as_u64()
         .or_else(|| usage["total_tokens"].as_u64());
-    Ok(Embeddings { vectors, input_tokens })
+    Ok(Embeddings {
+        vectors,
+        input_tokens,
+    })
 }
 
 #[cfg(test)]

@@ -43,9 +43,16 @@ fn what_cannot_be_embedded_is_named() {
         (r#"{"input":{}}"#, Some("input")),
         (many.as_str(), Some("input")),
         (r#"{"input":"a","dimensions":0}"#, Some("dimensions")),
-        (r#"{"input":"a","encoding_format":"int8"}"#, Some("encoding_format")),
+        (
+            r#"{"input":"a","encoding_format":"int8"}"#,
+            Some("encoding_format"),
+        ),
     ] {
-        assert_eq!(read(body.as_bytes()).unwrap_err().param.as_deref(), param, "{body}");
+        assert_eq!(
+            read(body.as_bytes()).unwrap_err().param.as_deref(),
+            param,
+            "{body}"
+        );
     }
 }
 
@@ -82,7 +89,8 @@ fn a_model_s_side() {
         r#"{"model":"m","encoding_format":"float","input":["a"],"dimensions":4}"#
     );
     assert_eq!(written.dropped, ["input_type"]);
-    let answer = br#"{"data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":3}}"#;
+    let answer =
+        br#"{"data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":3}}"#;
     let expected = Embeddings {
         vectors: vec![vec![1.0], vec![2.0]],
         input_tokens: Some(3),
@@ -93,7 +101,10 @@ fn a_model_s_side() {
         Err(Broken::Refusal(_))
     ));
     for broken in ["", "{}", r#"{"data":[]}"#, r#"{"data":[{"embedding":"AAAA"}]}"#] {
-        assert!(matches!(read_answer(broken.as_bytes(), 1), Err(Broken::Protocol(_))));
+        assert!(matches!(
+            read_answer(broken.as_bytes(), 1),
+            Err(Broken::Protocol(_))
+        ));
     }
 }
 

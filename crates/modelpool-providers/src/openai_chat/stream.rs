@@ -192,7 +192,11 @@ pub(crate) fn deltas(raw: &[u8]) -> Vec<Delta> {
         .choices
         .iter()
         .flat_map(|choice| {
-            let older = choice.text.clone().filter(|text| !text.is_empty()).map(Part::Text);
+            let older = choice
+                .text
+                .clone()
+                .filter(|text| !text.is_empty())
+                .map(Part::Text);
             parts(&choice.delta).into_iter().chain(older).map(|part| Delta {
                 choice: choice.index,
                 part,

@@ -50,9 +50,7 @@ impl<'a> Call<'a> {
             | Endpoint::Transcriptions
             | Endpoint::Speech
             | Endpoint::ImageForms => Call::Passed(Passed::parse(endpoint, body)?),
-            Endpoint::NativeEmbeddings => {
-                Call::NativeEmbeddings(NativeEmbeddings::parse(path, body)?)
-            }
+            Endpoint::NativeEmbeddings => Call::NativeEmbeddings(NativeEmbeddings::parse(path, body)?),
             Endpoint::NativeModels => Call::NativeModels {
                 gemini: path != "/api/tags",
             },

@@ -29,7 +29,9 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 pub(super) fn field(body: &[u8], name: &str) -> Option<Vec<u8>> {
     let named = format!(" name=\"{name}\"");
     let parts = parts(body)?;
-    let part = parts.iter().find(|(head, _)| find(head, named.as_bytes()).is_some());
+    let part = parts
+        .iter()
+        .find(|(head, _)| find(head, named.as_bytes()).is_some());
     part.map(|(_, value)| value.to_vec())
 }
 

@@ -98,9 +98,7 @@ impl Passed {
                 "model": self.model(), "choices": choices,
             })
         };
-        let choice = |text: &str, finish: Option<&str>| {
-            json!([{"text": text, "index": 0, "logprobs": null, "finish_reason": finish}])
-        };
+        let choice = |text: &str, finish: Option<&str>| json!([{"text": text, "index": 0, "logprobs": null, "finish_reason": finish}]);
         if self.members["stream"] != true {
             let mut whole = completion(choice(&text, Some("stop")));
             whole["usage"] = usage;
@@ -141,7 +139,11 @@ impl Passed {
         let score = |document: &Value| {
             let text = document.as_str().or(document["text"].as_str());
             let vector = embed(text.unwrap_or_default(), DIMENSIONS);
-            query.iter().zip(&vector).map(|(left, right)| left * right).sum::<f32>()
+            query
+                .iter()
+                .zip(&vector)
+                .map(|(left, right)| left * right)
+                .sum::<f32>()
         };
         let scores = documents.unwrap_or_default().iter().map(score);
         let mut scores: Vec<(usize, f32)> = scores.enumerate().collect();
