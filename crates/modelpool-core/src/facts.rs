@@ -138,6 +138,9 @@ pub struct RequestFacts {
     pub logprobs: bool,
     /// The last message ends in plain words that speak of a picture (图片, image, …).
     pub speaks_of_images: bool,
+    /// The id of what the request goes on from: of the tool call whose result stands last, or of an answer that
+    /// the vendor keeps. The model that gave it is the one that knows what it was about.
+    pub goes_on_from: Option<Box<str>>,
 }
 
 /// Words for a picture, in Chinese and English. From the user's document (图片, image), and the

@@ -154,6 +154,8 @@ pub struct WholeReply {
     pub usage: Option<Usage>,
     /// Why the model stopped; `None` where the operation has no such thing.
     pub finish: Option<FinishReason>,
+    /// Ids that a later request may go on from: of tool calls, of an answer that the vendor keeps.
+    pub issued: Vec<Box<str>>,
 }
 
 impl fmt::Debug for Reply {

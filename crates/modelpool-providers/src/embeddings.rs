@@ -87,6 +87,7 @@ pub(crate) async fn embed(
             bytes,
             usage: Some(usage),
             finish: None,
+            issued: Vec::new(),
         }),
     })
 }

@@ -17,10 +17,9 @@ use modelpool_core::provider::CallLimits;
 use modelpool_core::transport::{BodyStream, ConnectLimit, TransportError, TransportErrorKind};
 use modelpool_core::{Error, ErrorKind, ReplyHead, TimeoutKind, Transport};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::failure::{from_answer, from_object, quota_report};
+use crate::failure::{from_answer, quota_report};
 
 /// Largest whole answer that is accepted, in bytes; pictures in base64 fit.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -110,11 +109,6 @@ impl Exchange {
         let read = collect(body, MAX_REFUSAL_BYTES, idle).await;
         let refusal = read.map(|(bytes, _)| bytes).unwrap_or_default();
         self.with_secrets(|secrets| from_answer(parts.status, &parts.headers, &refusal, secrets))
-    }
-
-    /// The error of an error object within an answer.
-    pub(crate) fn error_of(&self, object: &Value) -> Error {
-        self.with_secrets(|secrets| from_object(object, secrets))
     }
 
     /// Reads something that may fail with the vendor's words, from which the secrets are taken out.

@@ -10,6 +10,7 @@
 
 mod anthropic;
 mod bedrock;
+mod callers_names;
 pub mod catalog;
 mod cohere;
 mod continued;
@@ -25,6 +26,8 @@ mod json;
 mod likeness;
 mod model_list;
 mod multipart;
+#[cfg(test)]
+mod mutations;
 mod neutral;
 mod ollama;
 pub mod openai_chat;
@@ -38,7 +41,7 @@ mod translate;
 mod vendor;
 mod wire;
 
-pub use dialect::{AddressedCall, read_chat, speaks_of_images};
+pub use dialect::{AddressedCall, kept_answer, read_chat, speaks_of_images};
 pub use edit::{EventEdits, Identity, event_edits};
 pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;

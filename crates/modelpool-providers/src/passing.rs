@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Uri};
 use modelpool_core::provider::{RequestBody, WholeReply};
-use modelpool_core::{Error, ErrorKind, Operation, ProviderRequest, Reply, ReplyBody, Usage};
+use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::exchange::{Answered, Exchange};
 use crate::json::{Count, Presence, lenient_object};
+use crate::translate::error_of;
 use crate::wire::Broken;
 
 lenient_object! {
@@ -96,16 +97,15 @@ pub(crate) async fn answer(
     let answered = exchange.send(sent, &request.limits, false).await?;
     let kind = kind_of(&answered);
     let (head, bytes) = answered.whole(request.limits.idle).await?;
-    let usage = read(request.facts.operation, kind, &bytes).map_err(|broken| match broken {
-        Broken::Refusal(object) => exchange.error_of(&object),
-        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message).with_status(200),
-    })?;
+    let usage =
+        read(request.facts.operation, kind, &bytes).map_err(|broken| error_of(broken, exchange.secrets()))?;
     Ok(Reply {
         head,
         body: ReplyBody::Whole(WholeReply {
             bytes,
             usage,
             finish: None,
+            issued: Vec::new(),
         }),
     })
 }

@@ -14,6 +14,7 @@ use modelpool_core::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use crate::callers_names::CallersNames;
 use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
 use crate::embeddings::embed;
@@ -241,7 +242,8 @@ fn streamed(
         None => answered.head,
         Some(_) => translated_head(answered.head, "text/event-stream"),
     };
-    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets);
+    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets)
+        .with_patience(request.facts.choices, request.limits.idle);
     Reply {
         head,
         body: ReplyBody::Stream(Box::pin(events)),
@@ -256,8 +258,21 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
     if let Some(continuation) = &request.continuation {
         continue_from(&mut conversation, continuation);
     }
-    let written = wire.write(&conversation, target);
-    written.map_err(untranslatable)
+    let names = CallersNames::of(body.dialect, &conversation);
+    match wire.write(&conversation, target) {
+        Ok(mut written) => {
+            written.dropped = written
+                .dropped
+                .into_iter()
+                .map(|name| names.of_field(name))
+                .collect();
+            Ok(written)
+        }
+        Err(lack) => Err(untranslatable(Untranslatable {
+            field: names.of_field(lack.field),
+            ..lack
+        })),
+    }
 }
 
 /// The error of a request that a wire has no words for.

@@ -266,7 +266,8 @@ impl Events {
     /// A last event without its blank line is still an event, unless it was cut.
     fn last_event(&mut self) -> Option<Result<StreamEvent, Error>> {
         let rest = self.splitter.rest();
-        if rest.trim_ascii().is_empty() {
+        // What has no data says nothing: white space, a comment, the beginning of an event.
+        if crate::sse::says_nothing(&rest) {
             return None;
         }
         let raw = Bytes::from([rest.trim_ascii(), b"\n\n"].concat());

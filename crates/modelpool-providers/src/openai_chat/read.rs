@@ -266,6 +266,7 @@ fn facts_of(operation: Operation, stream: bool, body_bytes: usize, members: &Mem
         facts.audio = messages.content.audio;
         facts.files = messages.content.files;
         facts.system_message = messages.system_message;
+        facts.goes_on_from.clone_from(&messages.answers);
     }
     if let Some(raw) = members.prompt {
         text.add(Size::of_json(raw.get()));
@@ -478,6 +479,8 @@ struct Messages {
     count: u32,
     content: Object,
     system_message: bool,
+    /// The call that the last message is the result of.
+    answers: Option<Box<str>>,
     not_a_list: bool,
     not_an_object: bool,
 }
@@ -501,6 +504,7 @@ impl<'de> Deserialize<'de> for Messages {
                         Element::Object(object) => {
                             read.content.add(&object);
                             read.system_message |= object.is_system;
+                            read.answers = object.answers;
                         }
                         Element::Text(_) | Element::Other => read.not_an_object = true,
                     }
@@ -565,6 +569,7 @@ struct Object {
     audio: u32,
     files: u32,
     is_system: bool,
+    answers: Option<Box<str>>,
 }
 
 impl Object {
@@ -627,7 +632,15 @@ impl<'de, const PART: bool> Deserialize<'de> for Element<PART> {
 
 /// Reads a message or a part. Texts are skipped raw, which is a scan for the closing quote.
 fn read_object<'de, A: MapAccess<'de>, const PART: bool>(mut map: A) -> Result<Object, A::Error> {
-    const KEYS: &[&str] = &["role", "content", "text", "type", "tool_calls", "refusal"];
+    const KEYS: &[&str] = &[
+        "role",
+        "content",
+        "text",
+        "type",
+        "tool_calls",
+        "refusal",
+        "tool_call_id",
+    ];
     let mut read = Object::default();
     while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
         let Some(key) = index.map(|index| KEYS[index]) else {
@@ -636,6 +649,7 @@ fn read_object<'de, A: MapAccess<'de>, const PART: bool>(mut map: A) -> Result<O
         };
         let raw = map.next_value::<&'de RawValue>()?.get();
         match key {
+            "tool_call_id" => read.answers = serde_json::from_str(raw).ok(),
             "role" => read.is_system |= matches!(raw, "\"system\"" | "\"developer\""),
             "type" => match raw {
                 "\"image_url\"" | "\"input_image\"" | "\"image\"" => read.images += 1,

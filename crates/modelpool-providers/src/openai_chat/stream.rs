@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error;
 use super::response::{WireUsage, finish_reason};
+use crate::failure::from_object;
 use crate::json::{Count, PlainText, Presence, Text, lenient_object};
 use crate::likeness::Likeness;
 use crate::sse;
@@ -102,7 +102,7 @@ impl Reader {
         };
         if let Some(object) = facts.error.filter(|raw| raw.get() != "null") {
             let object: Value = serde_json::from_str(object.get()).unwrap_or(Value::Null);
-            return Err(error::from_object(&object, secrets));
+            return Err(from_object(&object, secrets));
         }
         let choices = facts.choices.unwrap_or_default();
         let usage = facts.usage.as_ref().and_then(WireUsage::counts);
