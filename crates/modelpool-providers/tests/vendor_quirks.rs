@@ -56,6 +56,10 @@ fn a_key_of_the_environment_goes_to_the_vendor_and_nowhere_else() {
                 format!("no key: set `api_key`, or the environment variable {variable}")
             ),
             (Some(_), None) => assert!(made.is_ok(), "{}", vendor.name),
+            // Its address has a region in it.
+            (None, _) if vendor.wire == WireProtocol::Bedrock => {
+                assert!(made.unwrap_err().starts_with("no region: "));
+            }
             (None, _) => assert_eq!(
                 made.unwrap_err(),
                 format!("no address: provider `{}` needs a `base_url`", vendor.name)
