@@ -268,10 +268,10 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
                 .collect();
             Ok(written)
         }
-        Err(lack) => Err(untranslatable(Untranslatable {
-            field: names.of_field(lack.field),
-            ..lack
-        })),
+        Err(lack) => {
+            let field = names.of_field(lack.field);
+            Err(untranslatable(Untranslatable { field, ..lack }))
+        }
     }
 }
 

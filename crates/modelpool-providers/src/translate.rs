@@ -102,7 +102,7 @@ fn estimated(answer: &Answer, facts: &RequestFacts) -> Usage {
 pub(crate) fn error_of(broken: Broken, secrets: &[SecretString]) -> Error {
     match broken {
         Broken::Refusal(object) => with_secrets(secrets, |secrets| from_object(&object, secrets)),
-        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message),
+        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message).with_status(200),
     }
 }
 
