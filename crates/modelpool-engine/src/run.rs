@@ -290,6 +290,8 @@ fn answer(walk: Box<Walk>, accepted: Accepted) -> Answer {
     let head = accepted.head;
     let body = match accepted.body {
         AcceptedBody::Whole(reply) => {
+            let issued = reply.issued.iter().map(AsRef::as_ref);
+            walk.pool.inner.stays.note(issued, &alias);
             AnswerBody::Whole(WholeAnswer::settle(reply, accepted.number, walk.settling))
         }
         AcceptedBody::Stream(flow) => AnswerBody::Stream(Box::new(AnswerStream::new(

@@ -4,9 +4,6 @@
 
 mod common;
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use modelpool::ModelPool;
 use serde_json::Value;
 
@@ -103,41 +100,4 @@ async fn where_nothing_is_traced_upstreams_are_told_nothing_and_the_callers_trac
     assert_eq!(trace_id(&house).await, TRACE);
     chat(&house, body, &[]).await;
     assert_eq!(trace_id(&house).await, Value::Null);
-}
-
-/// Everything that is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_line_of_the_request_has_the_trace() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false);
-    // The tasks of this test's runtime run on this thread.
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let house = house(true).await;
-    let body = r#"{"model":"a","messages":[{"role":"user","content":"hi"}]}"#;
-    chat(&house, body, &[("traceparent", PARENT)]).await;
-    let logged = log.0.lock().unwrap().clone();
-    let logged = String::from_utf8(logged).unwrap();
-    let line = logged
-        .lines()
-        .find(|line| line.contains("modelpool::access"))
-        .unwrap();
-    assert!(line.contains(&format!("trace_id={TRACE}")), "{line}");
 }

@@ -130,13 +130,17 @@ impl Exchange {
 impl Answered {
     /// Whether the answer comes in server-sent events.
     pub(crate) fn is_event_stream(&self) -> bool {
-        const KIND: &[u8] = b"text/event-stream";
+        self.is(b"text/event-stream")
+    }
+
+    /// Whether the answer's content type is this one, in lower case.
+    pub(crate) fn is(&self, wanted: &[u8]) -> bool {
         let kind = self
             .headers
             .get(CONTENT_TYPE)
             .map_or(&b""[..], |kind| kind.as_bytes());
-        kind.get(..KIND.len())
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
+        kind.get(..wanted.len())
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
     }
 
     /// The whole body.

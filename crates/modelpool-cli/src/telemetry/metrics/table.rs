@@ -18,7 +18,7 @@ use super::histogram::Histogram;
 pub(super) const MOST_ROWS: usize = 2000;
 
 /// Most rows of one alias: it has more than one per operation where what stands behind it is replaced.
-const MOST_ROWS_OF_ALIAS: usize = 24;
+const MOST_ROWS_OF_ALIAS: usize = 2 * Operation::ALL.len();
 
 /// The alias, provider and model of what there is no row for.
 pub(super) const OTHER: &str = "other";
@@ -100,8 +100,8 @@ impl Row {
 
     pub(super) fn used(&mut self, input_tokens: u64, output_tokens: u64) {
         self.input_tokens.record(TOKEN_USAGE.bounds, input_tokens as f64);
-        // Vectors are no tokens.
-        if self.operation != Operation::Embeddings {
+        // Vectors, pictures and recordings are no tokens unless they are counted as such.
+        if output_tokens > 0 || self.operation.writes_text() {
             // Vectors are no tokens.
             if self.operation != Operation::Embeddings {
                 self.output_tokens

@@ -55,6 +55,28 @@ fn messages_in_both_forms_of_names() {
 }
 
 #[test]
+fn a_request_whose_tokens_are_counted_may_stand_within() {
+    let counted = read(&json!({"generateContentRequest": ask()})).unwrap();
+    assert_eq!(counted, read(&ask()).unwrap());
+}
+
+#[test]
+fn an_answer_that_was_kept_in_pieces_is_one_turn() {
+    let said = |text: &str| json!({"role": "model", "parts": [{"text": text}]});
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "?"}]},
+        {"role": "model", "parts": [{"text": "hm", "thought": true}]}, said("It "), said("is"), said(""), said(" so."),
+        {"role": "model", "parts": [{"functionCall": {"id": "i", "name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"text": "!"}]}, said("Yes."),
+    ]});
+    let read = read(&body).unwrap();
+    let roles: Vec<Role> = read.messages.iter().map(|message| message.role).collect();
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::Assistant]);
+    let answer = &read.messages[1];
+    assert_eq!((answer.content.len(), answer.text()), (3, "It is so.".to_owned()));
+}
+
+#[test]
 fn results_find_their_calls() {
     let call = |id: Option<&str>| json!({"functionCall": {"name": "f", "id": id}});
     let response = |id: Option<&str>, said: Value| json!({"functionResponse": {"name": "f", "id": id, "response": said}});
