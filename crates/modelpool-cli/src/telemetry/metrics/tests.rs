@@ -281,10 +281,7 @@ fn counting_is_cheap() {
         counts.settled(settled);
     }
     println!("{} ns per settlement", (began.elapsed() / TIMES).as_nanos());
+    let each = (TIMES / 100).to_string();
     let points = points(&body(&counts), "modelpool.attempts");
-    assert!(
-        points
-            .iter()
-            .all(|(_, point)| point["asInt"] == (TIMES / 100).to_string())
-    );
+    assert!(points.iter().all(|(_, point)| point["asInt"] == *each));
 }

@@ -41,7 +41,10 @@ pub(super) fn spans(finished: &Finished, provider: &impl Fn(&str) -> Option<Stri
             trace: &finished.span,
             id: finished.span.span_id,
             parent: finished.span.parent,
-            flags: SAMPLED | PARENT_IS_KNOWN | PARENT_IS_REMOTE * u16::from(finished.span.parent.is_some()),
+            flags: match finished.span.parent {
+                Some(_) => SAMPLED | PARENT_IS_KNOWN | PARENT_IS_REMOTE,
+                None => SAMPLED | PARENT_IS_KNOWN,
+            },
             name: format!("{} {}", operation(finished.operation), finished.requested_model),
             kind: SERVER,
             time: [began, end],
