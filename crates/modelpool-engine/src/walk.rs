@@ -399,7 +399,7 @@ impl Walk {
             }
             ErrorKind::Timeout(_) => self.exclude_route(index),
             ErrorKind::Unsupported { capability } => {
-                self.cannot(index, *capability, error.status().is_none())
+                self.cannot(index, *capability, error.status().is_none());
             }
             _ => self.excluded.insert(index),
         }
