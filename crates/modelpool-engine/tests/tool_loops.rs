@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use common::{Bench, short_pauses};
 
 async fn taking_turns(aliases: &[&str]) -> Bench {
-    let builder = ModelPool::builder().selector(Arc::new(RoundRobin::default()));
+    let builder = ModelPool::builder().selector(Arc::new(RoundRobin));
     Bench::with(aliases, builder.retry(short_pauses())).await
 }
 
