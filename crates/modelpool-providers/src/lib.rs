@@ -47,4 +47,4 @@ pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;
 pub use multipart::read_form;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};
-pub use vendor::{PrefillForm, StreamUsage, Vendor, find_vendor, vendors};
+pub use vendor::{PrefillForm, StreamUsage, Vendor, WireProtocol, find_vendor, vendors};

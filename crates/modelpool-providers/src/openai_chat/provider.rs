@@ -222,12 +222,16 @@ fn base_url(vendor: &Vendor, config: &ModelConfig) -> Result<String, String> {
         return Ok(own.to_owned());
     };
     let uri = address(given)?;
+    let (given, query) = match given.split_once('?') {
+        None => (given.as_str(), String::new()),
+        Some((given, query)) => (given, format!("?{query}")),
+    };
     let trimmed = given.trim_end_matches('/');
-    Ok(if uri.path().trim_matches('/').is_empty() {
-        format!("{trimmed}{}", vendor.path)
-    } else {
-        trimmed.to_owned()
-    })
+    let path = match uri.path().trim_matches('/').is_empty() {
+        true => vendor.path,
+        false => "",
+    };
+    Ok(format!("{trimmed}{path}{query}"))
 }
 
 /// The events of a stream.

@@ -11,7 +11,7 @@ use crate::openai_chat::read::BodyError;
 use crate::wire::Caller;
 
 pub(super) fn read(body: &Value) -> Result<Conversation, BodyError> {
-    GeminiCaller::default().conversation(body.to_string().as_bytes())
+    GeminiCaller.conversation(body.to_string().as_bytes())
 }
 
 fn ask() -> Value {
@@ -357,5 +357,5 @@ fn faults_say_what_would_be_accepted() {
         let error = read(&body).unwrap_err();
         assert_eq!((error.param.as_deref(), error.message.as_str()), (param, message));
     }
-    assert!(GeminiCaller::default().conversation(b"{\"contents\"").is_err());
+    assert!(GeminiCaller.conversation(b"{\"contents\"").is_err());
 }
