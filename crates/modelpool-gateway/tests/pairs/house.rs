@@ -94,9 +94,10 @@ impl Pairs {
     /// The upstream of a model.
     pub(crate) fn upstream(&self, alias: &str) -> &Upstream {
         let found = self.upstreams.iter().find(|(known, _)| known == alias);
-        found
-            .map(|(_, upstream)| upstream)
-            .unwrap_or_else(|| panic!("no upstream of {alias}"))
+        match found {
+            Some((_, upstream)) => upstream,
+            None => panic!("no upstream of {alias}"),
+        }
     }
 
     /// Asks as a caller of a dialect does.

@@ -79,7 +79,7 @@ fn reasoning(item: &Members<'_>) -> Result<Vec<Content>, BodyError> {
     let mut parts = Vec::new();
     for detail in item.objects("reasoning_details")? {
         let text = |key: &str| detail.get(key).and_then(Value::as_str);
-        let signature = |key: &str| text(key).map(|text| Signature::read_from(Issuer::OpenAi, text));
+        let signature = |key: &str| text(key).and_then(Signature::from_marked);
         let part = ReasoningPart {
             text: text("text").unwrap_or_default().to_owned(),
             signature: signature("signature"),

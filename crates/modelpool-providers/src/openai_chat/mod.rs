@@ -36,6 +36,7 @@ mod parts;
 mod provider;
 pub mod read;
 mod response;
+mod strangers;
 mod stream;
 pub(crate) mod wire;
 mod write;

@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 
 use super::continuation::continued;
 use super::response;
+use super::strangers::without_strangers;
 use super::stream::Reader;
 use super::wire::ChatWire;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
@@ -139,6 +140,7 @@ impl OpenAiChat {
             None => body,
             Some(continuation) => continued(body, continuation, self.prefill),
         };
+        let body = without_strangers(body);
         let sent = self.exchange.request(Method::POST, uri, body);
         let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
         if facts.stream && answered.is_event_stream() {
