@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::members::Members;
 use super::parts;
 use super::read::BodyError;
-use crate::neutral::{
-    Content, Issuer, Message, ReasoningPart, Role, Signature, ToolCall, ToolResult, made_up_id,
-};
+use crate::neutral::{Content, Message, ReasoningPart, Role, Signature, ToolCall, ToolResult, made_up_id};
 
 /// The messages; the paths of what has no neutral form go to `untranslatable`.
 pub(super) fn read(body: &Members<'_>, untranslatable: &mut Vec<String>) -> Result<Vec<Message>, BodyError> {
