@@ -8,7 +8,8 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use modelpool_core::provider::Dialect;
 use modelpool_core::{
-    BoxFuture, Clock, Error, ErrorKind, ModelConfig, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead,
+    BoxFuture, Clock, Error, ErrorKind, Flag, ModelConfig, Operation, Provider, ProviderRequest, Reply,
+    ReplyBody, ReplyHead,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -16,9 +17,11 @@ use serde_json::{Map, Value};
 use crate::callers_names::CallersNames;
 use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
+use crate::embeddings::embed;
 use crate::exchange::{Answered, Exchange};
-use crate::neutral::{Signature, Written};
+use crate::neutral::{Signature, Untranslatable, Written};
 use crate::openai_chat::read::BodyError;
+use crate::passing;
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::translate::{self, Events, error_of};
@@ -99,13 +102,19 @@ impl WireProvider {
             model: &request.model_name,
             stream,
         };
-        let url = self.wire.url(&self.base, &target).map_err(unsupported)?;
-        let uri: Uri = url.parse().map_err(|error| {
-            Error::new(
-                ErrorKind::Configuration,
-                format!("{url} is not an address: {error}"),
-            )
-        })?;
+        let url = self
+            .wire
+            .url(&self.base, &target)
+            .map_err(|lack| lacks(target.operation, lack))?;
+        let uri = address_of(url)?;
+        match target.operation {
+            Operation::Chat => {}
+            Operation::Embeddings => {
+                let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
+                return Box::pin(embed(&*self.wire, &self.exchange, &uri, &request, sign)).await;
+            }
+            _ => return Box::pin(self.pass(&request, &target, &uri)).await,
+        }
         if self.own != Some(request.body.dialect) {
             let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
             return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
@@ -137,6 +146,20 @@ impl WireProvider {
         })
     }
 
+    /// What wires have in common beside chats and vectors is written the same in all of them.
+    async fn pass(&self, request: &ProviderRequest, target: &Target<'_>, uri: &Uri) -> Result<Reply, Error> {
+        let body = self.passed(request, target);
+        let mut sent = passing::request(&self.exchange, uri, body, &request.body);
+        self.sign(&mut sent)?;
+        passing::answer(&self.exchange, sent, request).await
+    }
+
+    async fn models(&self) -> Result<Vec<String>, Error> {
+        let list = self.wire.model_list().map_err(unsupported)?;
+        let uri = address_of(format!("{}{}", self.base, list.path))?;
+        list.fetch(&self.exchange, &uri, |sent| self.sign(sent)).await
+    }
+
     fn sign(&self, request: &mut http::Request<Bytes>) -> Result<(), Error> {
         let signed = self.wire.sign(request, self.clock.now());
         signed.map_err(|reason| Error::new(ErrorKind::Configuration, reason))
@@ -159,6 +182,19 @@ impl Provider for WireProvider {
     fn call(&self, request: ProviderRequest) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(self.call_model(request))
     }
+
+    fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
+        Box::pin(self.models())
+    }
+}
+
+fn address_of(url: String) -> Result<Uri, Error> {
+    url.parse().map_err(|error| {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("{url} is not an address: {error}"),
+        )
+    })
 }
 
 /// Whether a body carries signatures of another wire's models, which the vendor would refuse.
@@ -240,9 +276,21 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
         }
         Err(lack) => {
             let field = names.of_field(lack.field);
-            Err(unsupported(format!("`{field}` {}", lack.reason)).with_param(field))
+            Err(untranslatable(Untranslatable { field, ..lack }))
         }
     }
+}
+
+/// The error of a request that a wire has no words for.
+pub(crate) fn untranslatable(lack: Untranslatable) -> Error {
+    let message = format!("`{}` {}", lack.field, lack.reason);
+    unsupported(message).with_param(lack.field)
+}
+
+/// The error of an operation that a wire does not have. That vectors are lacking is a fact of the model.
+pub(crate) fn lacks(operation: Operation, message: impl Into<String>) -> Error {
+    let capability = (operation == Operation::Embeddings).then_some(Flag::Embeddings);
+    Error::new(ErrorKind::Unsupported { capability }, message.into())
 }
 
 /// The head of an answer that was translated.
@@ -256,7 +304,7 @@ fn unsupported(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported { capability: None }, message.into())
 }
 
-fn invalid(mistake: BodyError) -> Error {
+pub(crate) fn invalid(mistake: BodyError) -> Error {
     let error = Error::new(ErrorKind::InvalidRequest, mistake.message);
     match mistake.param {
         Some(param) => error.with_param(param),

@@ -51,6 +51,7 @@ pub(crate) fn whole(
     };
     let finish = first.finish.clone();
     let usage = answer.usage.unwrap_or_else(|| estimated(&answer, facts));
+    let issued = issued(&answer);
     let bytes = match caller {
         None => body,
         Some(caller) => {
@@ -65,7 +66,18 @@ pub(crate) fn whole(
         bytes,
         usage: Some(usage),
         finish,
+        issued,
     })
+}
+
+/// What a later request may go on from.
+fn issued(answer: &Answer) -> Vec<Box<str>> {
+    let contents = answer.choices.iter().flat_map(|choice| &choice.content);
+    let calls = contents.filter_map(|content| match content {
+        Content::ToolCall(call) => Some(call.id.as_str()),
+        _ => None,
+    });
+    calls.chain(answer.head.id.as_deref()).map(Into::into).collect()
 }
 
 /// Usage that never came.
@@ -90,7 +102,7 @@ fn estimated(answer: &Answer, facts: &RequestFacts) -> Usage {
 pub(crate) fn error_of(broken: Broken, secrets: &[SecretString]) -> Error {
     match broken {
         Broken::Refusal(object) => with_secrets(secrets, |secrets| from_object(&object, secrets)),
-        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message),
+        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message).with_status(200),
     }
 }
 

@@ -12,6 +12,8 @@ use modelpool_core::{Operation, UnixMillis};
 use serde_json::Value;
 
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Event, Events, Untranslatable, Written};
 use crate::openai_chat::read::BodyError;
 
@@ -46,6 +48,26 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
 
     /// Reads a whole answer that came with a success status.
     fn read(&self, body: &Bytes) -> Result<Answer, Broken>;
+
+    /// The body of a request for vectors; [`Wire::url`] says whether there are any.
+    fn write_embeddings(&self, _asked: &ToEmbed, _target: &Target<'_>) -> Result<Written, Untranslatable> {
+        Err(Untranslatable::new("input", "has no place in this wire"))
+    }
+
+    /// Reads the vectors of so many `inputs`.
+    fn read_embeddings(&self, _body: &Bytes, _inputs: usize) -> Result<Embeddings, Broken> {
+        Err(Broken::Protocol("this wire has no embeddings".to_owned()))
+    }
+
+    /// Most texts that are embedded by one request.
+    fn most_inputs(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Where the models are listed, and how. `Err` says why they are not.
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Err("this wire has no list of models")
+    }
 
     /// How a stream is cut into frames.
     fn framing(&self) -> Framing;

@@ -94,10 +94,7 @@ impl Pairs {
     /// The upstream of a model.
     pub(crate) fn upstream(&self, alias: &str) -> &Upstream {
         let found = self.upstreams.iter().find(|(known, _)| known == alias);
-        match found {
-            Some((_, upstream)) => upstream,
-            None => panic!("no upstream of {alias}"),
-        }
+        found.map_or_else(|| panic!("no upstream of {alias}"), |(_, upstream)| upstream)
     }
 
     /// Asks as a caller of a dialect does.

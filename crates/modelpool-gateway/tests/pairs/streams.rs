@@ -56,7 +56,9 @@ async fn told_in_pieces(dialect: Dialect, wire: Wire) {
                 "`{piece}` goes out as it came: {text}"
             );
         }
-        assert!(text.contains(": modelpool {"), "{text}");
+        // Google's clients stumble over comments.
+        let commented = text.contains(": modelpool {");
+        assert_eq!(commented, dialect != Dialect::Gemini, "{text}");
     }
 }
 
