@@ -33,6 +33,7 @@ mod ollama;
 pub mod openai_chat;
 mod openai_responses;
 mod passing;
+mod patience;
 mod provider;
 mod registry;
 mod splice;

@@ -120,14 +120,20 @@ impl WireProvider {
             return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
         }
         // What is to be added or taken out is in neutral form; the answer passes through all the same.
+        let mut dropped = Vec::new();
         let edited = request.continuation.is_some() || has_strangers(&request.body.bytes);
         let body = match edited {
             false => self.passed(&request, &target),
-            true => translated(&*self.wire, &request, &target)?.body,
+            true => {
+                let written = translated(&*self.wire, &request, &target)?;
+                dropped = written.dropped;
+                written.body
+            }
         };
         let mut sent = self.exchange.request(Method::POST, &uri, body);
         self.sign(&mut sent)?;
-        let answered = self.exchange.send(sent, &request.limits, stream).await?;
+        let mut answered = self.exchange.send(sent, &request.limits, stream).await?;
+        answered.head.dropped = dropped;
         if stream {
             return Ok(streamed(&*self.wire, &self.exchange, &request, answered, None));
         }

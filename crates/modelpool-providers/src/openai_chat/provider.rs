@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use super::continuation::continued;
 use super::response;
+use super::strangers::without_strangers;
 use super::stream::Reader;
 use super::wire::{ChatWire, path_of};
 use crate::embeddings::embed;
@@ -141,6 +142,7 @@ impl OpenAiChat {
             None => body,
             Some(continuation) => continued(body, continuation, self.prefill),
         };
+        let body = without_strangers(body);
         let sent = self.exchange.request(Method::POST, uri, body);
         let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
         if facts.stream && answered.is_event_stream() {
