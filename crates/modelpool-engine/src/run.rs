@@ -270,6 +270,7 @@ fn ended(
         }
         Err(error) => {
             walk.settling.end_call(number, Some(&error));
+            walk.pool.observe(walk.entry(index), &error);
             Err((index, error))
         }
     }
