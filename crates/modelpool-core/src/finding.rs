@@ -297,7 +297,11 @@ mod tests {
         let declared = Capabilities::new().supports(Flag::Vision);
         let catalog = Capabilities::new().with_flag(Flag::Vision, Fact::catalog(Support::Yes));
         let findings = Findings::default();
-        findings.record(Finding::probed(sees(false), UnixMillis(0), "answered `I am blind`"));
+        findings.record(Finding::probed(
+            sees(false),
+            UnixMillis(0),
+            "answered `I am blind`",
+        ));
         for said in [&declared, &catalog] {
             assert_eq!(vision(&findings, said, 1), (Support::No, Provenance::Probed));
         }
@@ -342,19 +346,13 @@ mod tests {
         let declared = Capabilities::new().context_window(8_000);
         let findings = Findings::default();
         findings.record(Finding::observed(holds(6_000), UnixMillis(0), "400"));
-        assert_eq!(
-            window(&findings, &declared, 1),
-            (6_000.0, Provenance::Observed)
-        );
+        assert_eq!(window(&findings, &declared, 1), (6_000.0, Provenance::Observed));
         assert_eq!(
             window(&findings, &Capabilities::new(), 1),
             (6_000.0, Provenance::Observed)
         );
         findings.record(Finding::observed(holds(9_000), UnixMillis(2), "400"));
-        assert_eq!(
-            window(&findings, &declared, 3),
-            (8_000.0, Provenance::Declared)
-        );
+        assert_eq!(window(&findings, &declared, 3), (8_000.0, Provenance::Declared));
     }
 
     #[test]

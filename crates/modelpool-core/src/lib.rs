@@ -61,7 +61,7 @@ pub use live::LiveState;
 pub use model::{Extra, ModelConfig, ModelLimits, Timeouts};
 pub use plan::{Explanation, NoModelFits, Plan, PlanRequest};
 pub use price::Price;
-pub use provider::{Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, WholeReply};
+pub use provider::{ListedModel, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, Warmth, WholeReply};
 pub use ranking::{Ranked, Ranking};
 pub use requirement::{Missing, RequirementError, Requirements};
 pub use selector::{Candidate, Candidates, SelectContext, Selector, SelectorError};

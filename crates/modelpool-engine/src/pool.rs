@@ -356,13 +356,7 @@ impl ModelPool {
     pub(crate) fn plan(&self, call: &Call) -> Result<modelpool_core::Plan, Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        planning::plan(
-            &self.present(now),
-            call,
-            now,
-            &inner.counter,
-            inner.seed,
-        )
+        planning::plan(&self.present(now), call, now, &inner.counter, inner.seed)
     }
 
     pub(crate) fn provider_of(&self, entry: &ModelEntry) -> Result<Arc<dyn modelpool_core::Provider>, Error> {

@@ -373,7 +373,8 @@ impl Walk {
             .iter()
             .find(|tried| tried.index == index)
             .map_or(1, |tried| tried.calls);
-        let may_again = calls <= policy.same_model;
+        // A probe is asked once: its budget counts on that.
+        let may_again = calls <= policy.same_model && self.call.probe.is_none();
         match error.kind() {
             ErrorKind::Server | ErrorKind::Connect if may_again => {
                 let at = now + policy.backoff(calls, self.random_share());

@@ -22,6 +22,7 @@ mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;
+mod listing;
 mod neutral;
 mod ollama;
 pub mod openai_chat;

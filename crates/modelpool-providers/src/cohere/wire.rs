@@ -8,7 +8,7 @@ use modelpool_core::Operation;
 use super::{answer, decoder, write};
 use crate::framing::Framing;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// Ends of addresses that users copy, which are not part of the base.
 const PATHS: [&str; 3] = ["/v2/chat", "/v2/embed", "/v2"];
@@ -46,6 +46,10 @@ impl Wire for CohereWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/v1/models/{model}")))
     }
 
     fn framing(&self) -> Framing {

@@ -10,7 +10,7 @@ use super::parts::To;
 use super::{answer, write};
 use crate::framing::Framing;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// The Gemini API, and Vertex AI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +84,10 @@ impl Wire for GeminiWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/models/{}", in_path(model))))
     }
 
     fn framing(&self) -> Framing {

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Uri};
-use modelpool_core::Operation;
+use modelpool_core::{Operation, Warmth};
+use serde_json::{Map, Value, json};
 
 use super::{answer, decoder, write};
 use crate::framing::Framing;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// Ends of addresses that users copy, which are not part of the base. The last is where Ollama speaks OpenAI's wire.
 const PATHS: [&str; 4] = ["/api/chat", "/api/embed", "/api", "/v1"];
@@ -53,6 +54,27 @@ impl Wire for OllamaWire {
         answer::read(body)
     }
 
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        let body = json!({"model": model});
+        Some(Question::post(format!("{base}/api/show"), &body))
+    }
+
+    /// A chat without messages loads the model and says nothing. It is loaded again where a call asks for another
+    /// window, so the same is asked for here; how long it stays is as the user says, or the server.
+    fn warm_up(&self, base: &str, model: &str, defaults: &Map<String, Value>) -> (Question, Warmth) {
+        let mut body = json!({"model": model, "messages": [], "stream": false});
+        for key in ["keep_alive", "options"] {
+            if let Some(value) = defaults.get(key) {
+                body[key] = value.clone();
+            }
+        }
+        if let Some(window) = self.context_window {
+            body["options"]["num_ctx"] = window.into();
+        }
+        let question = Question::post(format!("{base}/api/chat"), &body);
+        (question, Warmth::Model)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Lines
     }
@@ -95,6 +117,26 @@ mod tests {
         assert_eq!(url(Operation::Chat).unwrap(), "http://h/api/chat");
         assert_eq!(url(Operation::Embeddings).unwrap(), "http://h/api/embed");
         assert!(url(Operation::Images).unwrap_err().starts_with("images"));
+    }
+
+    #[test]
+    fn warming_up_loads_the_model_as_calls_will_ask_for_it() {
+        let wire = OllamaWire {
+            context_window: Some(8192),
+        };
+        let defaults = json!({"keep_alive": "1h", "options": {"num_gpu": 1}, "top_p": 0.5});
+        let (question, warmth) = wire.warm_up("http://h", "m", defaults.as_object().unwrap());
+        assert_eq!(
+            (question.url.as_str(), warmth),
+            ("http://h/api/chat", Warmth::Model)
+        );
+        let body: Value = serde_json::from_slice(&question.body).unwrap();
+        let expected = json!({"model": "m", "messages": [], "stream": false, "keep_alive": "1h",
+            "options": {"num_gpu": 1, "num_ctx": 8192}});
+        assert_eq!(body, expected);
+        let (question, _) = OllamaWire::default().warm_up("http://h", "m", &Map::new());
+        let body: Value = serde_json::from_slice(&question.body).unwrap();
+        assert_eq!(body, json!({"model": "m", "messages": [], "stream": false}));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -14,8 +13,8 @@ use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
-    StreamEvent,
+    BoxFuture, Error, ErrorKind, ListedModel, ModelConfig, Operation, Provider, ProviderRequest, Reply,
+    ReplyBody, StreamEvent, Warmth,
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -25,18 +24,12 @@ use super::response;
 use super::stream::Reader;
 use super::wire::ChatWire;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
-use crate::provider::{address, call_translated, key_of};
+use crate::listing;
+use crate::provider::{FREE_LIMITS, address, call_translated, is_cold, key_of};
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::sse::Splitter;
 use crate::vendor::{PrefillForm, StreamUsage, Vendor};
-
-/// Limits for the list of models, which nobody configures.
-const LIST_LIMITS: CallLimits = CallLimits {
-    connect: Duration::from_secs(3),
-    response: Duration::from_secs(30),
-    idle: Duration::from_secs(30),
-};
 
 /// Calls one model over OpenAI's chat completions.
 pub struct OpenAiChat {
@@ -113,6 +106,18 @@ impl OpenAiChat {
         own.unwrap_or(&self.chat)
     }
 
+    async fn list(&self, limits: &CallLimits) -> Result<Value, Error> {
+        let request = self.exchange.request(Method::GET, &self.models, Bytes::new());
+        let answered = self.exchange.send(request, limits, false).await?;
+        let (_, bytes) = answered.whole(limits.idle).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::new(
+                ErrorKind::Protocol,
+                format!("the list of models is not JSON: {error}"),
+            )
+        })
+    }
+
     async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
         let facts = &request.facts;
         let uri = match facts.operation {
@@ -172,15 +177,7 @@ impl Provider for OpenAiChat {
 
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
         Box::pin(async {
-            let request = self.exchange.request(Method::GET, &self.models, Bytes::new());
-            let answered = self.exchange.send(request, &LIST_LIMITS, false).await?;
-            let (_, bytes) = answered.whole(LIST_LIMITS.idle).await?;
-            let list: Value = serde_json::from_slice(&bytes).map_err(|error| {
-                Error::new(
-                    ErrorKind::Protocol,
-                    format!("the list of models is not JSON: {error}"),
-                )
-            })?;
+            let list = self.list(&FREE_LIMITS).await?;
             let models = list["data"]
                 .as_array()
                 .or(list.as_array())
@@ -190,6 +187,20 @@ impl Provider for OpenAiChat {
                 .iter()
                 .filter_map(|model| model["id"].as_str().map(str::to_owned))
                 .collect())
+        })
+    }
+
+    fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
+        Box::pin(async move { Ok(listing::find(&self.list(&FREE_LIMITS).await?, &model_name)) })
+    }
+
+    fn warm_up(&self, _model_name: Arc<str>, limits: CallLimits) -> BoxFuture<'_, Result<Warmth, Error>> {
+        Box::pin(async move {
+            match self.list(&limits).await {
+                Err(error) if is_cold(&error) => Err(error),
+                // A server without a list has a connection all the same.
+                _ => Ok(Warmth::Connection),
+            }
         })
     }
 }
