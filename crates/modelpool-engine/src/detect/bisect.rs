@@ -68,8 +68,12 @@ impl Bisect {
             None if wanted > left => left / 2,
             _ => wanted,
         };
-        // Less than a tenth longer than what is known says nothing.
-        (length <= left && length > self.accepted + self.accepted / 10).then_some(length)
+        // Without a refusal above it, less than a tenth longer than what is known says nothing.
+        let least = match self.refused {
+            None => self.accepted + self.accepted / 10,
+            Some(_) => self.accepted,
+        };
+        (length <= left && length > least).then_some(length)
     }
 
     pub(super) fn was_accepted(&mut self, tokens: u64) {
