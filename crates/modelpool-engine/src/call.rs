@@ -39,13 +39,13 @@ pub struct Call {
     pub options: RequestOptions,
     /// What the caller may do.
     pub scope: Scope,
-    /// The pool itself asks, to find out what the model can do.
-    pub(crate) probe: Option<Probe>,
+    /// The pool itself asks, to find out what the model can do; `None` for every caller.
+    pub probe: Option<Probe>,
 }
 
 /// A call by which the pool finds out what a model can do.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Probe {
+pub struct Probe {
     /// The beginning of the answer, from which the model is to go on.
     pub(crate) prefill: Option<Arc<str>>,
 }
