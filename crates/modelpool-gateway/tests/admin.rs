@@ -181,7 +181,10 @@ async fn a_model_is_probed_and_what_was_found_is_listed() {
         r#"{"dry_run": true, "token_budget": 3000}"#,
     )
     .await;
-    assert_eq!((plan.status, &plan.json()["tokens"]), (200, &json!(3000)));
+    assert_eq!(
+        (plan.status.as_u16(), &plan.json()["tokens"]),
+        (200, &json!(3000))
+    );
     assert_eq!(house.upstream.counts().requests, 0);
 
     let found = post(&house, ADMIN_KEY, path, r#"{"probes": ["tools", "embeddings"]}"#).await;
@@ -214,7 +217,7 @@ async fn a_model_is_made_ready() {
     let house = house().await;
     let warmed = post(&house, ADMIN_KEY, "/admin/v1/warmup/a", "").await;
     assert_eq!(
-        (warmed.status, &warmed.json()["ready"]),
+        (warmed.status.as_u16(), &warmed.json()["ready"]),
         (200, &json!("connection"))
     );
     let refused = post(&house, CALLER_KEY, "/admin/v1/warmup/a", "").await;
