@@ -44,7 +44,10 @@ fn shown_by(error: &Error) -> Option<Found> {
         ErrorKind::Unsupported {
             capability: Some(flag),
         } => Some(Found::Flag(*flag, false)),
-        ErrorKind::PrefillRefused => Some(Found::Flag(Flag::Prefill, false)),
+        // Some refuse an order of roles that has other reasons, too.
+        ErrorKind::PrefillRefused if error.message().contains("prefill") => {
+            Some(Found::Flag(Flag::Prefill, false))
+        }
         ErrorKind::ContextLength {
             window: Some(window), ..
         } if *window > 0 => Some(Found::Number(Numeric::ContextWindow, *window)),
@@ -63,5 +66,36 @@ fn report(entry: &ModelEntry, finding: &Finding) {
             evidence = finding.evidence,
             "a model is not as it was declared",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_clear_words_show_something() {
+        let shown = |kind, message: &'static str| shown_by(&Error::new(kind, message));
+        let tools = ErrorKind::Unsupported {
+            capability: Some(Flag::Tools),
+        };
+        assert_eq!(shown(tools, "no tools"), Some(Found::Flag(Flag::Tools, false)));
+        assert_eq!(shown(ErrorKind::Unsupported { capability: None }, "no"), None);
+        let window = |window| ErrorKind::ContextLength { window };
+        assert_eq!(
+            shown(window(Some(9)), "too long"),
+            Some(Found::Number(Numeric::ContextWindow, 9))
+        );
+        assert_eq!(shown(window(Some(0)), "too long"), None);
+        assert_eq!(shown(window(None), "too long"), None);
+        assert_eq!(
+            shown(
+                ErrorKind::PrefillRefused,
+                "this model does not support message prefill"
+            ),
+            Some(Found::Flag(Flag::Prefill, false))
+        );
+        assert_eq!(shown(ErrorKind::PrefillRefused, "roles must alternate"), None);
+        assert_eq!(shown(ErrorKind::Server, "sorry"), None);
     }
 }

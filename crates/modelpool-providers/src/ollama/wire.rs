@@ -59,17 +59,15 @@ impl Wire for OllamaWire {
         Some(Question::post(format!("{base}/api/show"), &body))
     }
 
-    /// A chat without messages loads the model and says nothing. It is loaded again where a call asks for another
+    /// A chat without messages loads the model and says nothing. It is loaded anew where a call asks for another
     /// window, so the same is asked for here; how long it stays is as the user says, or the server.
     fn warm_up(&self, base: &str, model: &str, defaults: &Map<String, Value>) -> (Question, Warmth) {
         let mut body = json!({"model": model, "messages": [], "stream": false});
-        for key in ["keep_alive", "options"] {
-            if let Some(value) = defaults.get(key) {
-                body[key] = value.clone();
-            }
+        if let Some(time) = defaults.get("keep_alive") {
+            body["keep_alive"] = time.clone();
         }
         if let Some(window) = self.context_window {
-            body["options"]["num_ctx"] = window.into();
+            body["options"] = json!({"num_ctx": window});
         }
         let question = Question::post(format!("{base}/api/chat"), &body);
         (question, Warmth::Model)
@@ -124,7 +122,7 @@ mod tests {
         let wire = OllamaWire {
             context_window: Some(8192),
         };
-        let defaults = json!({"keep_alive": "1h", "options": {"num_gpu": 1}, "top_p": 0.5});
+        let defaults = json!({"keep_alive": "1h", "top_p": 0.5});
         let (question, warmth) = wire.warm_up("http://h", "m", defaults.as_object().unwrap());
         assert_eq!(
             (question.url.as_str(), warmth),
@@ -132,7 +130,7 @@ mod tests {
         );
         let body: Value = serde_json::from_slice(&question.body).unwrap();
         let expected = json!({"model": "m", "messages": [], "stream": false, "keep_alive": "1h",
-            "options": {"num_gpu": 1, "num_ctx": 8192}});
+            "options": {"num_ctx": 8192}});
         assert_eq!(body, expected);
         let (question, _) = OllamaWire::default().warm_up("http://h", "m", &Map::new());
         let body: Value = serde_json::from_slice(&question.body).unwrap();
