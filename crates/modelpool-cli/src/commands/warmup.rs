@@ -1,10 +1,11 @@
 //! `modelpool warmup ALIAS`.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modelpool::{ChatRequest, ModelPool, Warmth};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::arguments::WarmupArguments;
 use crate::configuration::load;
