@@ -1,7 +1,8 @@
 //! The official SDKs for Python and Node against the gateway.
 //!
 //! A simulated upstream and a gateway in front of it run on free ports of loopback, with the
-//! configuration in `tests/clients/modelpool.yaml`. The suites are programs of their own and know
+//! configurations in `tests/clients`. The gateway is its own upstream too, over the wires that the
+//! simulator does not speak, so it has to know its address before it starts. The suites are programs of their own and know
 //! nothing but two addresses and two keys, which they find in the environment. What they need is installed
 //! under the target folder, once for every version asked for; what the servers print is kept there too.
 
@@ -9,6 +10,8 @@ mod node;
 mod python;
 mod server;
 
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 
 use crate::process::{cargo, run};
@@ -22,6 +25,9 @@ const SUITES: &str = "tests/clients";
 const FULL_KEY: &str = "client-test-full-key";
 /// The caller that may name one model.
 const LIMITED_KEY: &str = "client-test-limited-key";
+
+/// How often the gateway is started, at another port each time.
+const GATEWAY_STARTS: u32 = 3;
 
 /// Loopback needs no proxy, whatever the environment says.
 const NO_PROXY: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
@@ -48,6 +54,39 @@ pub(crate) fn run_suites(tree: &Tree) -> Result<(), String> {
     Err([failed, servers.logs()].concat().join("\n"))
 }
 
+/// The built binary.
+fn modelpool(tree: &Tree) -> Command {
+    let binary = format!("modelpool{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(tree.target().join("debug").join(binary));
+    command.envs(NO_PROXY).current_dir(tree.root());
+    command
+}
+
+/// Starts the gateway on a port that is free now. Another program may take it meanwhile, so a failure is not
+/// the last word.
+fn start_gateway(tree: &Tree, upstream: SocketAddr, log: &Path) -> Result<Server, String> {
+    let start = || {
+        let address = free_address().map_err(|error| format!("no port of loopback is free: {error}"))?;
+        let mut serve = modelpool(tree);
+        serve
+            .args(["serve", "--listen", &address.to_string(), "--config"])
+            .arg(tree.path(SUITES).join("modelpool.yaml"))
+            .env("SIMULATED_UPSTREAM", format!("http://{upstream}/v1"))
+            .env("GATEWAY", format!("http://{address}"))
+            .env("FULL_KEY", FULL_KEY)
+            .env("LIMITED_KEY", LIMITED_KEY);
+        Server::start(serve, log)
+    };
+    (1..GATEWAY_STARTS)
+        .find_map(|_| start().ok())
+        .map_or_else(start, Ok)
+}
+
+/// An address of loopback where nobody listens.
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+}
+
 /// The gateway and the simulated upstream behind it; both end when this is dropped.
 struct Servers {
     gateway: Server,
@@ -58,23 +97,12 @@ impl Servers {
     fn start(tree: &Tree) -> Result<Self, String> {
         let logs = tree.target().join("clients");
         std::fs::create_dir_all(&logs).map_err(|error| format!("cannot make {}: {error}", logs.display()))?;
-        let modelpool = || {
-            let binary = format!("modelpool{}", std::env::consts::EXE_SUFFIX);
-            let mut command = Command::new(tree.target().join("debug").join(binary));
-            command.envs(NO_PROXY).current_dir(tree.root());
-            command
-        };
-        let mut simulate = modelpool();
-        simulate.args(["simulate-upstream", "--listen", "127.0.0.1:0"]);
+        let mut simulate = modelpool(tree);
+        simulate
+            .args(["simulate-upstream", "--listen", "127.0.0.1:0", "--options"])
+            .arg(tree.path(SUITES).join("upstream.json"));
         let upstream = Server::start(simulate, &logs.join("upstream.log"))?;
-        let mut serve = modelpool();
-        serve
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(tree.path(SUITES).join("modelpool.yaml"))
-            .env("SIMULATED_UPSTREAM", format!("http://{}/v1", upstream.address()))
-            .env("FULL_KEY", FULL_KEY)
-            .env("LIMITED_KEY", LIMITED_KEY);
-        let gateway = Server::start(serve, &logs.join("gateway.log"))?;
+        let gateway = start_gateway(tree, upstream.address(), &logs.join("gateway.log"))?;
         println!(
             "gateway at {}, simulated upstream at {}",
             gateway.address(),

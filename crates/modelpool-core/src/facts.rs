@@ -13,6 +13,86 @@ pub enum Operation {
     Embeddings,
     /// Pictures from a text.
     Images,
+    /// Text that goes on from a prompt: OpenAI's older form of a chat.
+    Completions,
+    /// Whether texts or pictures are harmful.
+    Moderations,
+    /// The order of documents by what they say about a question.
+    Rerank,
+    /// The text of a recording.
+    Transcriptions,
+    /// The text of a recording, in English.
+    Translations,
+    /// A recording of a text.
+    Speech,
+    /// Changed pictures.
+    ImageEdits,
+    /// Pictures like a picture.
+    ImageVariations,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Operation; 11] = [
+        Operation::Chat,
+        Operation::Embeddings,
+        Operation::Images,
+        Operation::Completions,
+        Operation::Moderations,
+        Operation::Rerank,
+        Operation::Transcriptions,
+        Operation::Translations,
+        Operation::Speech,
+        Operation::ImageEdits,
+        Operation::ImageVariations,
+    ];
+
+    /// The name in logs and expressions.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Operation::Chat => "chat",
+            Operation::Embeddings => "embeddings",
+            Operation::Images => "images",
+            Operation::Completions => "completions",
+            Operation::Moderations => "moderations",
+            Operation::Rerank => "rerank",
+            Operation::Transcriptions => "transcriptions",
+            Operation::Translations => "translations",
+            Operation::Speech => "speech",
+            Operation::ImageEdits => "image_edits",
+            Operation::ImageVariations => "image_variations",
+        }
+    }
+
+    /// What a wire may lack, in words: `reranking`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Operation::Rerank => "reranking",
+            Operation::ImageEdits => "edits of images",
+            Operation::ImageVariations => "variations of images",
+            other => other.name(),
+        }
+    }
+
+    /// Whether a request may come as a form (`multipart/form-data`).
+    #[must_use]
+    pub const fn takes_form(self) -> bool {
+        matches!(
+            self,
+            Operation::Transcriptions
+                | Operation::Translations
+                | Operation::ImageEdits
+                | Operation::ImageVariations
+        )
+    }
+
+    /// Whether an answer is text of a language model, which may come word by word.
+    #[must_use]
+    pub const fn writes_text(self) -> bool {
+        matches!(self, Operation::Chat | Operation::Completions)
+    }
 }
 
 /// Facts of one request: what inference, selection and cost estimates look at.
@@ -28,6 +108,8 @@ pub struct RequestFacts {
     pub text_characters: u64,
     /// Estimated input tokens: text, tools, images.
     pub input_tokens: u64,
+    /// Estimated tokens of the longest text, where each is read by itself: for vectors.
+    pub longest_text_tokens: u64,
     /// Output tokens the caller asked for at most.
     pub output_tokens: Option<u64>,
     /// Number of messages.
@@ -56,6 +138,9 @@ pub struct RequestFacts {
     pub logprobs: bool,
     /// The last message ends in plain words that speak of a picture (图片, image, …).
     pub speaks_of_images: bool,
+    /// The id of what the request goes on from: of the tool call whose result stands last, or of an answer that
+    /// the vendor keeps. The model that gave it is the one that knows what it was about.
+    pub goes_on_from: Option<Box<str>>,
 }
 
 /// Words for a picture, in Chinese and English. From the user's document (图片, image), and the
@@ -205,6 +290,13 @@ pub fn estimate_tokens(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn operations_are_named_as_they_are_written() {
+        for operation in Operation::ALL {
+            assert_eq!(serde_json::to_value(operation).unwrap(), operation.name());
+        }
+    }
 
     #[test]
     fn token_estimates() {

@@ -84,6 +84,8 @@ pub struct Plan {
     number: u64,
     seed: u64,
     first: Option<ModelIndex>,
+    /// The model that comes before what the selector says.
+    stays_at: Option<ModelIndex>,
     notes: Vec<String>,
     acceptance: Acceptance,
 }
@@ -128,6 +130,7 @@ impl Snapshot {
             number: 0,
             seed: request.seed,
             first: None,
+            stays_at: None,
             notes: request.notes,
             acceptance: Acceptance::FirstSuccess,
         };
@@ -197,6 +200,22 @@ impl Plan {
         self.first
     }
 
+    /// Puts one model before all others, whatever the selector says: the one at which a tool loop is under way.
+    /// Only among the members of a pool, and only one that fits; returns whether it is one.
+    pub fn stay_at(&mut self, index: ModelIndex) -> bool {
+        let fits = self.known.contains(index) || self.unsure.contains(index);
+        let stays = fits && matches!(self.target, Target::Pool(_));
+        if stays {
+            let alias = &self.snapshot.entry(index).config().alias;
+            self.notes.push(format!(
+                "the request goes on from what `{alias}` gave, and stays there unless it fails"
+            ));
+            self.first = Some(index);
+            self.stays_at = Some(index);
+        }
+        stays
+    }
+
     /// When its calls are done.
     #[must_use]
     pub fn acceptance(&self) -> Acceptance {
@@ -250,6 +269,9 @@ impl Plan {
     pub fn best_except(&self, excluded: &ModelSet) -> Result<Option<ModelIndex>, SelectorError> {
         if excluded.is_empty() {
             return Ok(self.first);
+        }
+        if let Some(index) = self.stays_at.filter(|index| !excluded.contains(*index)) {
+            return Ok(Some(index));
         }
         let ticket = Ticket::fixed(self.number, self.seed);
         let (known, unsure) = (self.known.without(excluded), self.unsure.without(excluded));

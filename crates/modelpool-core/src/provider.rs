@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 
 use crate::capability::Flag;
@@ -27,7 +27,7 @@ use crate::usage::Usage;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// OpenAI's chat completions, embeddings and images.
+    /// OpenAI's chat completions, and what else it has beside them: embeddings, images, audio, …
     OpenAiChat,
     /// OpenAI's responses.
     OpenAiResponses,
@@ -37,7 +37,7 @@ pub enum Dialect {
     Gemini,
 }
 
-/// Where in the caller's JSON the few members stand that may be spliced.
+/// Where in the caller's body the few members stand that may be spliced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spots {
     /// The value of `model`.
@@ -59,6 +59,9 @@ pub struct RequestBody {
     pub bytes: Bytes,
     /// Where to splice them.
     pub spots: Spots,
+    /// The content type of a form (`multipart/form-data`), with its boundary; `None` for JSON. In a form `spots`
+    /// are those of its parts.
+    pub form: Option<HeaderValue>,
     /// The caller asked for usage at the end of the stream.
     pub wants_usage: bool,
 }
@@ -197,6 +200,8 @@ pub struct WholeReply {
     pub usage: Option<Usage>,
     /// Why the model stopped; `None` where the operation has no such thing.
     pub finish: Option<FinishReason>,
+    /// Ids that a later request may go on from: of tool calls, of an answer that the vendor keeps.
+    pub issued: Vec<Box<str>>,
 }
 
 impl fmt::Debug for Reply {

@@ -17,10 +17,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 use modelpool_core::continuation::{MAX_DELIVERED_BYTES, may_continue};
 use modelpool_core::provider::Dialect;
+use modelpool_core::stream::Part;
 use modelpool_core::{
     BoxFuture, Error, ErrorKind, FinishReason, ModelIndex, ReplyHead, StreamEvent, TimeoutKind, Usage,
     WholeReply,
 };
+use modelpool_providers::{event_edits, kept_answer};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::attempt::{Accepted, AcceptedBody, Flow, incomplete, malformed};
@@ -171,8 +173,9 @@ struct Delivered {
     kept: bool,
     text: String,
     first: Option<StreamEvent>,
-    /// The last event with text: it shows where in the answer the text stands.
+    /// The last event with text, in dialects where it shows where in the answer the text stands.
     last: Option<StreamEvent>,
+    keeps_last: bool,
 }
 
 impl Delivered {
@@ -186,18 +189,22 @@ impl Delivered {
         }
         if event.meaningful {
             let text = event.text();
-            if !text.is_empty() {
-                self.text.push_str(&text);
-                self.last = Some(event.clone());
+            self.text.push_str(&text);
+            if self.keeps_last && !text.is_empty() {
+                self.last = Some(copied(event));
             }
         }
-        if self.first.is_none() && !event.end_mark {
-            // A copy, so that the whole part it came in is not kept as long as the stream.
-            self.first = Some(StreamEvent {
-                raw: Bytes::copy_from_slice(&event.raw),
-                ..event.clone()
-            });
+        if self.first.is_none() && !event.end_mark && !event.raw.is_empty() {
+            self.first = Some(copied(event));
         }
+    }
+}
+
+/// A copy, so that the whole part an event came in is not kept as long as the stream.
+fn copied(event: &StreamEvent) -> StreamEvent {
+    StreamEvent {
+        raw: Bytes::copy_from_slice(&event.raw),
+        ..event.clone()
     }
 }
 
@@ -236,7 +243,9 @@ impl AnswerStream {
     ) -> Self {
         let now = Instant::now();
         let on_loss = walk.pool.inner.on_loss;
-        let kept = on_loss == OnLoss::Continue && may_continue(&walk.call.facts, 0).is_ok();
+        let kept = on_loss == OnLoss::Continue
+            && event_edits(walk.call.body.dialect).is_some()
+            && may_continue(&walk.call.facts, 0).is_ok();
         if !kept {
             // Nobody will send the body again.
             walk.call.body.bytes = Bytes::new();
@@ -253,6 +262,7 @@ impl AnswerStream {
             ready: VecDeque::new(),
             delivered: Delivered {
                 kept,
+                keeps_last: event_edits(walk.call.body.dialect).is_some_and(|edits| edits.text_has_a_place),
                 ..Delivered::default()
             },
             finish: None,
@@ -335,7 +345,9 @@ impl AnswerStream {
             flowing.walk.settling.skipped_event();
             return Ok(None);
         }
-        if event.end_mark && self.finish.is_none() && event_finish(&self.ready).is_none() {
+        // On some wires the event that says why the answer ends is the mark of the end as well.
+        let finished = event.finish.is_some() || self.finish.is_some() || event_finish(&self.ready).is_some();
+        if event.end_mark && !finished {
             return Err(incomplete());
         }
         if let Some(usage) = event.usage {
@@ -343,6 +355,9 @@ impl AnswerStream {
         }
         if event.meaningful {
             flowing.walk.settling.saw_output(flowing.number, 1);
+        }
+        if event.other_output || event.opens {
+            note_issued(flowing, self.dialect, &event, &self.alias);
         }
         let Some(join) = &mut flowing.join else {
             return Ok(Some(event));
@@ -534,6 +549,17 @@ impl AnswerStream {
             item => item,
         }
     }
+}
+
+/// Remembers what of an event a later request may go on from.
+fn note_issued(flowing: &Flowing, dialect: Dialect, event: &StreamEvent, alias: &Arc<str>) {
+    let stays = &flowing.walk.pool.inner.stays;
+    for delta in event.deltas() {
+        if let Part::ToolCall { id: Some(id), .. } = delta.part {
+            stays.note([id.as_str()], alias);
+        }
+    }
+    stays.note(kept_answer(dialect, event).as_deref(), alias);
 }
 
 fn event_finish(events: &VecDeque<StreamEvent>) -> Option<&FinishReason> {

@@ -112,7 +112,7 @@ async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result
             Some(event) => event?,
             None => return Err(nothing_said()),
         };
-        if event.end_mark {
+        if event.end_mark && event.finish.is_none() {
             return Err(nothing_said());
         }
         if event.malformed {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use modelpool_core::provider::{Dialect, RequestBody};
 use modelpool_core::{Error, ErrorKind, Operation, RequestFacts, Requirements};
 use modelpool_providers::openai_chat::read::{BodyError, ReadRequest, read};
-use modelpool_providers::{AddressedCall, read_chat};
+use modelpool_providers::{AddressedCall, read_chat, read_embeddings, read_form};
 use serde_json::{Map, Value, json};
 
 use crate::caller_limits::CallerLimits;
@@ -70,6 +71,30 @@ impl Call {
     /// The beginning of the answer that a probe has the model go on from.
     pub(crate) fn prefill(&self) -> Option<&Arc<str>> {
         self.probe.as_ref()?.prefill.as_ref()
+    }
+
+    /// Reads a request for vectors in any dialect that has them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] with the member at fault.
+    pub fn read_embeddings(
+        dialect: Dialect,
+        bytes: bytes::Bytes,
+        address: &AddressedCall,
+    ) -> Result<Self, Error> {
+        Self::of(read_embeddings(dialect, bytes, address).map_err(invalid)?)
+    }
+
+    /// Reads a form (`multipart/form-data`), as requests with recordings and pictures come.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] with the part at fault.
+    pub fn read_form(
+        operation: Operation,
+        bytes: bytes::Bytes,
+        content_type: &HeaderValue,
+    ) -> Result<Self, Error> {
+        Self::of(read_form(operation, bytes, content_type).map_err(invalid)?)
     }
 
     fn of(request: ReadRequest) -> Result<Self, Error> {

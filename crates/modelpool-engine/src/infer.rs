@@ -11,8 +11,11 @@
 //! | a system message | `supports_system_message` |
 //! | a stream | `supports_streaming` |
 //! | embeddings | `supports_embeddings` |
-//! | estimated input and wanted output | `min_context_window` |
+//! | estimated input and wanted output; of vectors, the longest text | `min_context_window` |
 //! | wanted output | `max_tokens` |
+//!
+//! What is neither text of a language model nor vectors (audio, reranking, moderations, changed pictures) needs
+//! nothing by itself: no capability says who does it.
 //!
 //! A pool can also infer from plain text (`infer_words`), as an agent's does: words for a picture
 //! (图片, image, …) need vision, and long texts a large window (over 50,000 characters 32,000
@@ -65,10 +68,19 @@ pub fn infer(facts: &RequestFacts, from_words: bool) -> Requirements {
 }
 
 fn window(facts: &RequestFacts, from_words: bool) -> u64 {
-    let estimate = facts.input_tokens + facts.output_tokens.unwrap_or(0);
+    let estimate = match facts.operation {
+        Operation::Chat | Operation::Completions | Operation::Images => {
+            facts.input_tokens + facts.output_tokens.unwrap_or(0)
+        }
+        // Each text stands alone: a thousand short ones need no large window.
+        Operation::Embeddings => facts.longest_text_tokens,
+        _ => return 0,
+    };
     let by_size = WINDOW_BY_CHARACTERS
         .into_iter()
-        .find(|(characters, _)| from_words && facts.text_characters > *characters)
+        .find(|(characters, _)| {
+            from_words && facts.operation.writes_text() && facts.text_characters > *characters
+        })
         .map_or(0, |(_, window)| window);
     estimate.max(by_size)
 }
@@ -111,9 +123,34 @@ mod tests {
         );
         let embeddings = RequestFacts {
             operation: Operation::Embeddings,
+            input_tokens: 100_000,
+            longest_text_tokens: 300,
             ..none
         };
-        assert_eq!(inferred(embeddings, false), json!({"supports_embeddings": true}));
+        assert_eq!(
+            inferred(embeddings, false),
+            json!({"supports_embeddings": true, "min_context_window": 300})
+        );
+    }
+
+    #[test]
+    fn what_no_capability_tells_of_needs_none() {
+        for operation in Operation::ALL {
+            let facts = RequestFacts {
+                operation,
+                text_characters: 100_000,
+                input_tokens: 30_000,
+                ..RequestFacts::default()
+            };
+            let expected = match operation {
+                Operation::Chat | Operation::Completions | Operation::Images => {
+                    json!({"min_context_window": 30_000})
+                }
+                Operation::Embeddings => json!({"supports_embeddings": true}),
+                _ => json!({}),
+            };
+            assert_eq!(inferred(facts, false), expected, "{operation:?}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod request_id;
 mod run;
 pub mod selectors;
 pub mod settle;
+mod stays;
 pub mod traces;
 mod walk;
 pub mod warmup;

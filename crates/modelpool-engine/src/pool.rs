@@ -27,6 +27,7 @@ use crate::policy::{Hedging, OnLoss, RetryPolicy};
 use crate::request_id::RequestIds;
 use crate::selectors::Capability;
 use crate::settle::SettlementSink;
+use crate::stays::Stays;
 use crate::traces::Traces;
 
 /// Why no model was selected.
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) hedging: Option<Hedging>,
     pub(crate) hedges: HedgeCount,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) stays: Stays,
     counter: AtomicU64,
     request_ids: RequestIds,
     seed: u64,
@@ -343,20 +345,34 @@ impl ModelPool {
     /// fits is told in the explanation.
     pub fn explain_call(&self, call: &Call) -> Result<Explanation, Error> {
         let peek = AtomicU64::new(self.inner.counter.load(Ordering::Relaxed));
-        let plan = planning::plan(
+        let mut plan = planning::plan(
             &self.snapshot(),
             call,
             self.inner.clock.now(),
             &peek,
             self.inner.seed,
         )?;
+        self.stay(&mut plan);
         plan.explain().map_err(|error| planning::selector_failed(&error))
     }
 
     pub(crate) fn plan(&self, call: &Call) -> Result<modelpool_core::Plan, Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        planning::plan(&self.present(now), call, now, &inner.counter, inner.seed)
+        let snapshot = self.present(now);
+        let mut plan = planning::plan(&snapshot, call, now, &inner.counter, inner.seed)?;
+        self.stay(&mut plan);
+        Ok(plan)
+    }
+
+    /// A request that goes on from what a model gave stays with that model.
+    fn stay(&self, plan: &mut modelpool_core::Plan) {
+        let gave = |id: &str| self.inner.stays.alias_of(id);
+        let alias = plan.facts().goes_on_from.as_deref().and_then(gave);
+        let index = alias.and_then(|alias| plan.snapshot().index_of(&alias));
+        if let Some(index) = index {
+            plan.stay_at(index);
+        }
     }
 
     pub(crate) fn provider_of(&self, entry: &ModelEntry) -> Result<Arc<dyn modelpool_core::Provider>, Error> {
@@ -638,6 +654,7 @@ impl ModelPoolBuilder {
                 counter: AtomicU64::new(0),
                 hedges: HedgeCount::default(),
                 traces,
+                stays: Stays::default(),
                 request_ids: RequestIds::new(seed),
                 seed,
             }),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::plan::Acceptance;
+use modelpool_core::quota::QuotaReport;
 use modelpool_core::{Error, ErrorKind, ModelIndex, ProviderRequest};
 use smallvec::{SmallVec, smallvec};
 use tokio::time::Instant;
@@ -40,7 +41,7 @@ fn planned(pool: ModelPool, mut call: Call) -> Result<Box<Walk>, Error> {
         call.request_id = pool.new_request_id();
     }
     let began = Instant::now();
-    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call));
+    let mut settling = Settling::new(Arc::clone(&pool.inner.sinks), unsettled(&call), began);
     let planned = admit(&call, &mut settling, began).and_then(|()| pool.plan(&call));
     let planned = planned.and_then(|plan| {
         let plan = Arc::new(plan);
@@ -266,11 +267,12 @@ fn ended(
 ) -> Result<Accepted, (ModelIndex, Error)> {
     match outcome {
         Ok(accepted) => {
-            let now = Instant::now().into_std();
-            walk.entry(index)
-                .live()
-                .quota(now)
-                .learn(&accepted.head.quota, now);
+            // Most answers say nothing of limits.
+            if accepted.head.quota != QuotaReport::default() {
+                let now = Instant::now().into_std();
+                let live = walk.entry(index).live();
+                live.quota(now).learn(&accepted.head.quota, now);
+            }
             Ok(accepted)
         }
         Err(error) => {
@@ -291,6 +293,8 @@ fn answer(walk: Box<Walk>, accepted: Accepted) -> Answer {
     let head = accepted.head;
     let body = match accepted.body {
         AcceptedBody::Whole(reply) => {
+            let issued = reply.issued.iter().map(AsRef::as_ref);
+            walk.pool.inner.stays.note(issued, &alias);
             AnswerBody::Whole(WholeAnswer::settle(reply, accepted.number, walk.settling))
         }
         AcceptedBody::Stream(flow) => AnswerBody::Stream(Box::new(AnswerStream::new(

@@ -164,10 +164,10 @@ pub(crate) struct Settling {
 }
 
 impl Settling {
-    pub(crate) fn new(sinks: Arc<[Arc<dyn SettlementSink>]>, settlement: Settlement) -> Self {
+    pub(crate) fn new(sinks: Arc<[Arc<dyn SettlementSink>]>, settlement: Settlement, began: Instant) -> Self {
         Self {
             sinks,
-            began: Instant::now(),
+            began,
             begun: 0,
             under_way: SmallVec::new(),
             admitted: None,
@@ -229,9 +229,10 @@ impl Settling {
         let Some(call) = self.call(number) else { return };
         call.estimate.output_tokens += tokens;
         if call.first_output.is_none() {
-            call.first_output = Some(call.began.elapsed());
-            call.grant.answers(Instant::now());
-            let since = self.began.elapsed();
+            let now = Instant::now();
+            call.first_output = Some(now.duration_since(call.began));
+            call.grant.answers(now);
+            let since = now.duration_since(self.began);
             if let Some(settlement) = &mut self.settlement {
                 settlement.first_output.get_or_insert(since);
             }
@@ -340,14 +341,12 @@ impl Settling {
         let Some(mut settlement) = self.settlement.take() else {
             return;
         };
+        let now = Instant::now();
         if let Some(admitted) = self.admitted.take() {
             let used = settlement.outcomes.iter().filter_map(|outcome| outcome.usage);
-            admitted.settle(
-                used.map(|usage| usage.total_tokens()).sum(),
-                Instant::now().into_std(),
-            );
+            admitted.settle(used.map(|usage| usage.total_tokens()).sum(), now.into_std());
         }
-        settlement.total = self.began.elapsed();
+        settlement.total = now.duration_since(self.began);
         settlement.ending = ending;
         for sink in self.sinks.iter() {
             sink.settled(&settlement);

@@ -10,6 +10,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::FixedState;
+use foldhash::quality::RandomState;
 use modelpool_core::{Clock, Plan};
 
 use crate::settle::{Settlement, SettlementSink};
@@ -60,10 +62,12 @@ struct Ring {
     kept: VecDeque<Arc<Kept>>,
     /// The number of the first of them; each has the next.
     first: u64,
-    /// The number of the newest of each id. Callers choose ids, so there may be several.
-    by_id: HashMap<Arc<str>, u64>,
-    /// How many plans hold on to a snapshot, by its address, which nothing else can have meanwhile.
-    snapshots: HashMap<usize, usize>,
+    /// The number of the newest of each id. Callers choose ids, so there may be several, and the hasher's keys are
+    /// nobody's to know.
+    by_id: HashMap<Arc<str>, u64, RandomState>,
+    /// How many plans hold on to a snapshot, by its address, which nothing else can have meanwhile, and no caller
+    /// chooses.
+    snapshots: HashMap<usize, usize, FixedState>,
     bytes: usize,
 }
 

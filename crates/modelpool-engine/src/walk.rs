@@ -50,6 +50,8 @@ pub(crate) struct Walk {
     tried: Vec<Tried>,
     /// Models that are not asked any more.
     excluded: ModelSet,
+    /// Of those, the ones whose wire lacks what is asked.
+    lacking: ModelSet,
     /// What was learned from failures.
     learned: Requirements,
     /// The model that is asked once more, and when.
@@ -107,6 +109,7 @@ impl Walk {
             outer,
             tried: Vec::new(),
             excluded,
+            lacking: ModelSet::default(),
             learned: Requirements::new(),
             again: None,
             errors: Vec::new(),
@@ -396,10 +399,32 @@ impl Walk {
                 }
             }
             ErrorKind::Timeout(_) => self.exclude_route(index),
+            ErrorKind::Unsupported { capability } => {
+                self.cannot(index, *capability, error.status().is_none());
+            }
             _ => self.excluded.insert(index),
         }
         self.errors.push(error);
         Ok(())
+    }
+
+    /// A model cannot do what is asked. Where it was not even asked (`unsent`: its wire lacks it) it counts for none of
+    /// those that may be tried.
+    fn cannot(&mut self, index: ModelIndex, capability: Option<Flag>, unsent: bool) {
+        self.excluded.insert(index);
+        if unsent {
+            self.tried.retain(|tried| tried.index != index);
+            self.lacking.insert(index);
+        }
+        // Who has no vectors at all never had any that those of the next could be mixed up with: the next that may
+        // have some is the only one from now on.
+        if self.call.facts.operation == Operation::Embeddings && capability == Some(Flag::Embeddings) {
+            let tried = self.tried.iter().map(|tried| tried.index);
+            let gone: ModelSet = tried.chain(self.lacking.iter()).chain([index]).collect();
+            if let Ok(Some(only)) = self.plan.best_except(&gone) {
+                self.excluded = all_but(&self.plan, only);
+            }
+        }
     }
 
     /// A random number in 0..1. It is made from the request's id, so that those that failed together do not come

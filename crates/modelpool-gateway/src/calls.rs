@@ -12,9 +12,8 @@ use modelpool::{Answer, AnswerBody, Call, Dialect, Operation, Scope};
 use serde_json::json;
 
 use crate::Gateway;
-use crate::access::GEMINI_KEY;
 use crate::access_log;
-use crate::endpoint::{Endpoint, key_in_query};
+use crate::endpoint::{Endpoint, key_to_header};
 use crate::failure::Failure;
 use crate::request_body;
 use crate::request_head::{add_requirements, check_size, request_id};
@@ -126,11 +125,8 @@ pub(crate) fn json_response(value: &impl serde::Serialize, id: &Arc<str>) -> Res
 /// Who calls, and what for.
 async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) -> Result<Call, Failure> {
     let (mut head, mut body) = request.into_parts();
-    if endpoint.dialect == Dialect::Gemini
-        && let Some(key) = key_in_query(head.uri.query())
-        && let Ok(key) = HeaderValue::from_str(key)
-    {
-        head.headers.entry(GEMINI_KEY).or_insert(key);
+    if endpoint.dialect == Dialect::Gemini {
+        key_to_header(&head.uri, &mut head.headers);
     }
     let (scope, bytes) = match admit(gateway, &head.headers, &mut body).await {
         Ok(admitted) => admitted,
@@ -140,15 +136,23 @@ async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) ->
         }
     };
     let call = match (endpoint.operation, endpoint.dialect) {
-        (Operation::Chat, dialect) if dialect != Dialect::OpenAiChat => {
-            Call::read_chat(dialect, bytes, &endpoint.address)
-        }
-        (operation, _) => Call::read(operation, bytes),
+        (operation, Dialect::OpenAiChat) => match head.headers.get(CONTENT_TYPE) {
+            Some(kind) if operation.takes_form() && !is_json(kind) => Call::read_form(operation, bytes, kind),
+            _ => Call::read(operation, bytes),
+        },
+        (Operation::Embeddings, dialect) => Call::read_embeddings(dialect, bytes, &endpoint.address),
+        (_, dialect) => Call::read_chat(dialect, bytes, &endpoint.address),
     };
     let mut call = call.map_err(|error| Failure::from_error(&error))?;
     add_requirements(&head.headers, &mut call.options).map_err(|error| Failure::from_error(&error))?;
     call.scope = scope;
     Ok(call)
+}
+
+fn is_json(kind: &HeaderValue) -> bool {
+    const JSON: &[u8] = b"application/json";
+    let start = kind.as_bytes().get(..JSON.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(JSON))
 }
 
 /// What the caller may do, and then the body, which is not read for strangers.

@@ -3,7 +3,7 @@
 //! | dialect | shape of an error | in a stream |
 //! |---|---|---|
 //! | OpenAI's chat completions | `{"error": {"message", "type", "param", "code"}}` | the same as an event |
-//! | OpenAI's responses | the same | `event: error` with `type`, `code`, `message`, `param` |
+//! | OpenAI's responses | the same | `event: error` with `type`, `code`, `message`, `param`, and the same as `error` |
 //! | Anthropic's messages | `{"type": "error", "error": {"type", "message"}}` | the same as `event: error` |
 //! | Gemini's | `{"error": {"code", "message", "status"}}` | the same as an event |
 
@@ -15,6 +15,10 @@ use crate::failure::Failure;
 
 /// Anthropic's status of an overload: <https://docs.anthropic.com/en/api/errors>.
 const ANTHROPIC_OVERLOADED: u16 = 529;
+
+/// Anthropic's threads, which its clients begin by themselves where they run tools. Told this code, they send the
+/// whole conversation instead.
+const THREAD: &str = "thread";
 
 /// The status of a failure.
 pub(crate) fn status(dialect: Dialect, failure: &Failure) -> StatusCode {
@@ -36,14 +40,18 @@ pub(crate) fn body(dialect: Dialect, failure: &Failure) -> Value {
     }
 }
 
-/// The event with which a stream ends that was lost.
-pub(crate) fn error_event(dialect: Dialect, failure: &Failure) -> String {
+/// The event with which a stream ends that was lost, after so many others.
+pub(crate) fn error_event(dialect: Dialect, failure: &Failure, before: usize) -> String {
     match dialect {
         Dialect::Anthropic => format!("event: error\ndata: {}\n\n", anthropic(failure)),
         Dialect::OpenAiResponses => {
-            let event = json!({
-                "type": "error", "code": failure.code, "message": failure.message, "param": failure.param,
-            });
+            // Flat as the reference has it, and nested as OpenAI sends it and its clients look for it.
+            let mut event = failure.body();
+            event["type"] = "error".into();
+            event["code"] = json!(failure.code);
+            event["message"] = failure.message.as_str().into();
+            event["param"] = json!(failure.param);
+            event["sequence_number"] = before.into();
             format!("event: error\ndata: {event}\n\n")
         }
         _ => format!("data: {}\n\n", body(dialect, failure)),
@@ -58,6 +66,12 @@ pub(crate) fn end_mark(dialect: Dialect) -> &'static [u8] {
         // Their last event is the one that says why they end.
         _ => b"",
     }
+}
+
+/// Whether comments may stand between the events of a stream. Google's client for Python takes every line without
+/// `data:` for JSON, and fails on them.
+pub(crate) fn takes_comments(dialect: Dialect) -> bool {
+    dialect != Dialect::Gemini
 }
 
 /// <https://docs.anthropic.com/en/api/errors>.
@@ -75,6 +89,9 @@ fn anthropic(failure: &Failure) -> Value {
         _ => "api_error",
     };
     let mut error = json!({"type": kind, "message": failure.message});
+    if failure.param.as_deref() == Some(THREAD) {
+        error["details"] = json!({"error_code": "thread_unsupported_request"});
+    }
     add_details(&mut error, failure);
     json!({"type": "error", "error": error})
 }
@@ -88,8 +105,8 @@ fn gemini(failure: &Failure) -> Value {
         409 => "ABORTED",
         429 => "RESOURCE_EXHAUSTED",
         499 => "CANCELLED",
-        500 => "INTERNAL",
-        502 | 503 => "UNAVAILABLE",
+        500 | 502 => "INTERNAL",
+        503 => "UNAVAILABLE",
         504 => "DEADLINE_EXCEEDED",
         422 => "FAILED_PRECONDITION",
         _ => "INVALID_ARGUMENT",
@@ -131,9 +148,33 @@ mod tests {
                 {"code": 503, "message": "no room", "status": "UNAVAILABLE", "modelpool_code": "overloaded"}})
         );
         assert_eq!(body(Dialect::OpenAiResponses, &overloaded()), overloaded().body());
+    }
+
+    #[test]
+    fn the_error_of_a_response_s_stream_is_flat_and_nested() {
+        let event = error_event(Dialect::OpenAiResponses, &overloaded(), 7);
+        let data = event.strip_prefix("event: error\ndata: ").unwrap();
         assert_eq!(
-            error_event(Dialect::OpenAiResponses, &overloaded()),
-            "event: error\ndata: {\"type\":\"error\",\"code\":\"overloaded\",\"message\":\"no room\",\"param\":null}\n\n"
+            serde_json::from_str::<Value>(data).unwrap(),
+            json!({
+                "type": "error", "code": "overloaded", "message": "no room", "param": null, "sequence_number": 7,
+                "error": overloaded().body()["error"],
+            })
         );
+    }
+
+    #[test]
+    fn a_bad_upstream_is_no_overload_to_gemini_s_clients() {
+        let failure = Failure::new(StatusCode::BAD_GATEWAY, "upstream_error", "x");
+        assert_eq!(body(Dialect::Gemini, &failure)["error"]["status"], "INTERNAL");
+    }
+
+    #[test]
+    fn clients_of_anthropic_are_told_to_go_on_without_a_thread() {
+        let mut failure = Failure::new(StatusCode::BAD_REQUEST, "", "x");
+        assert_eq!(body(Dialect::Anthropic, &failure)["error"].get("details"), None);
+        failure.param = Some(THREAD.to_owned());
+        let details = &body(Dialect::Anthropic, &failure)["error"]["details"];
+        assert_eq!(details, &json!({"error_code": "thread_unsupported_request"}));
     }
 }

@@ -102,7 +102,9 @@ impl Failure {
         let mut failure = Self::new(status, code, error.to_string());
         failure.param = vendor.and_then(|vendor| vendor.param.clone());
         if failure.code.is_none() {
-            failure.code = vendor.and_then(|vendor| vendor.code.clone());
+            // Gemini's is the status once more.
+            let code = vendor.and_then(|vendor| vendor.code.clone());
+            failure.code = code.filter(|code| code.parse::<u16>().is_err());
         }
         let details = match error.kind() {
             ErrorKind::NoModelFits(reason) => Some(("no_model_fits", json!(reason.as_ref()))),
@@ -227,6 +229,19 @@ mod tests {
                 (status, code),
                 "{kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_vendor_s_code_is_kept_unless_it_is_a_status() {
+        for (code, kept) in [("invalid_value", Some("invalid_value")), ("400", None)] {
+            let vendor = modelpool::parts::core::VendorError {
+                code: Some(code.to_owned()),
+                ..Default::default()
+            };
+            let failure =
+                Failure::from_error(&Error::new(ErrorKind::InvalidRequest, "x").with_vendor(vendor));
+            assert_eq!(failure.code.as_deref(), kept);
         }
     }
 

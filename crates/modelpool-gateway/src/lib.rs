@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `POST /v1/chat/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/images/generations` | calls in OpenAI's dialects |
 //! | `POST /v1/messages`, `/v1/messages/count_tokens` | in Anthropic's |
-//! | `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`, `:countTokens` | in Gemini's |
+//! | `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`, `:countTokens`, also below `/v1` | in Gemini's |
 //! | `GET /v1/models`, `/v1/models/{id}` | what a caller may name |
 //! | `POST /v1/route` | where a chat body would go, and why, without calling anyone |
 //! | `GET /health/live`, `/health/ready` | for load balancers; no key |

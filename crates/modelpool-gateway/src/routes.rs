@@ -78,6 +78,8 @@ fn router(gateway: Arc<Gateway>) -> Router {
     admin::routes(calls)
         .route("/v1/models", get(listing::list))
         .route("/v1/models/{*name}", get(listing::get))
+        .route("/v1beta/models", get(listing::list))
+        .route("/v1beta/models/{*name}", get(listing::get))
         .route("/v1/route", post(calls::route))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

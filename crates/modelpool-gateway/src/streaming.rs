@@ -3,7 +3,7 @@
 //! Events go out with their own bytes, one frame each, straight from the task that reads them. While
 //! nothing comes a comment says from time to time that the answer is still awaited, so that nobody on
 //! the way takes the connection for dead. Before the last event stands a comment with what is known
-//! only then: cost, attempts. A stream that is lost ends with an error event, which the SDKs raise,
+//! only then: cost, attempts. Gemini's callers get no comments, which some of their clients do not know. A stream that is lost ends with an error event, which the SDKs raise,
 //! and without `[DONE]`.
 
 use std::fmt::Write as _;
@@ -27,8 +27,9 @@ use crate::failure::Failure;
 /// A comment, which every reader of events passes over.
 const STILL_WAITING: Bytes = Bytes::from_static(b": waiting\n\n");
 
-/// White space, which every reader of JSON passes over.
-const STILL_WAITING_IN_ARRAY: Bytes = Bytes::from_static(b"\n");
+/// An empty line, for those who would trip over a comment: readers of JSON pass over it, and so do readers of
+/// events between two of them.
+const STILL_WAITING_SILENTLY: Bytes = Bytes::from_static(b"\n");
 
 /// How a caller is spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,11 @@ pub(crate) struct Speech {
 }
 
 impl Speech {
+    /// Whether its streams may hold comments.
+    fn takes_comments(self) -> bool {
+        !self.in_array && dialects::takes_comments(self.dialect)
+    }
+
     /// Of a stream.
     pub(crate) fn content_type(self) -> &'static str {
         match self.in_array {
@@ -59,8 +65,8 @@ pub(crate) struct StreamBody {
     request_id: Arc<str>,
     closed: Closed,
     speech: Speech,
-    /// Items of the array that have gone out.
-    items: usize,
+    /// Events that have gone out.
+    events: usize,
     last_frame: Instant,
     /// Fires when it is time for a comment; armed lazily, so that an event costs no timer.
     timer: Pin<Box<Sleep>>,
@@ -96,7 +102,7 @@ impl StreamBody {
             request_id,
             closed: Closed::No,
             speech,
-            items: 0,
+            events: 0,
             last_frame: Instant::now(),
             timer: Box::pin(sleep(speech.keepalive)),
         }
@@ -131,8 +137,11 @@ impl StreamBody {
         self.closed = Closed::Yes;
         if self.speech.in_array {
             let mut item = self.item(event).to_vec();
-            item.extend_from_slice(if self.items == 0 { b"[]\n" } else { b"\n]\n" });
+            item.extend_from_slice(if self.events == 0 { b"[]\n" } else { b"\n]\n" });
             return Bytes::from(item);
+        }
+        if !self.speech.takes_comments() {
+            return Bytes::copy_from_slice(event);
         }
         let comment = self.comment();
         let mut bytes = BytesMut::with_capacity(comment.len() + event.len());
@@ -142,7 +151,7 @@ impl StreamBody {
     }
 
     fn error_event(&mut self, error: &Error) -> Bytes {
-        let event = dialects::error_event(self.speech.dialect, &Failure::from_error(error));
+        let event = dialects::error_event(self.speech.dialect, &Failure::from_error(error), self.events);
         self.last_event(event.as_bytes())
     }
 
@@ -156,8 +165,8 @@ impl StreamBody {
         if data.is_empty() {
             return Bytes::new();
         }
-        let before: &[u8] = if self.items == 0 { b"[" } else { b",\r\n" };
-        self.items += 1;
+        let before: &[u8] = if self.events == 0 { b"[" } else { b",\r\n" };
+        self.events += 1;
         Bytes::from([before, data.join(&b' ').as_slice()].concat())
     }
 
@@ -165,7 +174,11 @@ impl StreamBody {
         match item {
             Some(Ok(event)) if event.end_mark => Some(self.last_event(&event.raw)),
             Some(Ok(event)) if self.speech.in_array => Some(self.item(&event.raw)),
-            Some(Ok(event)) => Some(event.raw),
+            Some(Ok(event)) => {
+                // Comments of the upstream pass, too.
+                self.events += usize::from(!event.raw.starts_with(b":"));
+                Some(event.raw)
+            }
             Some(Err(error)) => Some(self.error_event(&error)),
             // Complete, from a server that leaves the mark out: clients wait for it.
             None if self.closed == Closed::No => {
@@ -235,9 +248,9 @@ impl Body for StreamBody {
             Poll::Pending if this.closed == Closed::Yes => return Poll::Pending,
             Poll::Pending => {
                 std::task::ready!(this.poll_keepalive(context));
-                Some(match this.speech.in_array {
-                    true => STILL_WAITING_IN_ARRAY,
-                    false => STILL_WAITING,
+                Some(match this.speech.takes_comments() {
+                    true => STILL_WAITING,
+                    false => STILL_WAITING_SILENTLY,
                 })
             }
         };

@@ -1,15 +1,16 @@
 //! The dialects callers speak: one row for each, and reading a body of any of them.
 
 use bytes::Bytes;
-use modelpool_core::Operation;
 use modelpool_core::provider::{Dialect, RequestBody, Spots};
 use modelpool_core::stream::{DecodeDeltas, Delta};
+use modelpool_core::{Operation, StreamEvent};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
+use crate::sse;
 use crate::wire::{Caller, Wire};
 use crate::{anthropic, gemini, openai_chat, openai_responses};
 
@@ -59,7 +60,11 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
         stream_options: None,
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
-    let facts = facts_of(&conversation, bytes.len());
+    let mut facts = facts_of(&conversation, bytes.len());
+    let kept = members
+        .kept_answer
+        .and_then(|raw| serde_json::from_str(raw.get()).ok());
+    facts.goes_on_from = kept.or(facts.goes_on_from);
     let extension = members.extension.map(ToOwned::to_owned);
     Ok(ReadRequest {
         model,
@@ -67,6 +72,7 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
             dialect,
             bytes: bytes.clone(),
             spots,
+            form: None,
             // These dialects always say what was used.
             wants_usage: true,
         },
@@ -94,6 +100,17 @@ pub(crate) fn conversation_of(dialect: Dialect, body: &[u8]) -> Result<Conversat
     Ok(conversation)
 }
 
+/// The id under which the vendor keeps the answer that an event begins, for dialects that have such a thing.
+#[must_use]
+pub fn kept_answer(dialect: Dialect, event: &StreamEvent) -> Option<Box<str>> {
+    if dialect != Dialect::OpenAiResponses || !event.opens {
+        return None;
+    }
+    let data = sse::data(&event.raw)?;
+    let event: serde_json::Value = serde_json::from_slice(&data).ok()?;
+    event["response"]["id"].as_str().map(Into::into)
+}
+
 /// How a dialect is read and written.
 pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
     match dialect {
@@ -109,7 +126,7 @@ pub(crate) fn caller_of(dialect: Dialect) -> &'static dyn Caller {
 pub(crate) fn deltas_of(dialect: Dialect) -> DecodeDeltas {
     match dialect {
         Dialect::OpenAiResponses => |raw| decode(&openai_responses::ResponsesWire, raw),
-        Dialect::Anthropic => |raw| decode(&anthropic::AnthropicWire, raw),
+        Dialect::Anthropic => anthropic::deltas,
         Dialect::Gemini => |raw| decode(&gemini::GeminiWire::default(), raw),
         _ => openai_chat::deltas,
     }
@@ -120,11 +137,26 @@ fn decode(wire: &dyn Wire, raw: &[u8]) -> Vec<Delta> {
     decoded.events.iter().filter_map(|event| event.delta()).collect()
 }
 
+/// The member `modelpool` of a body that is written anew for its model.
+pub(crate) fn extension_of(text: &str) -> Result<Option<Box<RawValue>>, BodyError> {
+    let members: Members<'_> = serde_json::from_str(text)
+        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    match members.twice {
+        Some(key) => Err(BodyError::new(
+            Some(key),
+            format!("`{key}` stands twice in the body"),
+        )),
+        None => Ok(members.extension.map(ToOwned::to_owned)),
+    }
+}
+
 /// The top-level members that may be spliced.
 #[derive(Default)]
 struct Members<'a> {
     model: Option<&'a RawValue>,
     extension: Option<&'a RawValue>,
+    /// An answer that the vendor keeps, and the request goes on from.
+    kept_answer: Option<&'a RawValue>,
     twice: Option<&'static str>,
 }
 
@@ -140,7 +172,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                const KEYS: &[&str] = &["model", "modelpool", "stream"];
+                const KEYS: &[&str] = &["model", "modelpool", "previous_response_id", "stream"];
                 let mut read = Members::default();
                 let mut seen = [false; KEYS.len()];
                 while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
@@ -152,6 +184,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                     match index {
                         0 => read.model = Some(value),
                         1 => read.extension = Some(value),
+                        2 => read.kept_answer = Some(value),
                         _ => {}
                     }
                     // Two of these could be read differently here and upstream, past every check.
@@ -164,5 +197,38 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
 
         deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use modelpool_core::stream::Part;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_is_read_from_one_event_in_every_dialect() {
+        let of_anthropic =
+            json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "hi"}});
+        let of_responses = json!({
+            "type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "hi",
+        });
+        for (dialect, event) in [
+            (
+                Dialect::OpenAiChat,
+                json!({"choices": [{"index": 0, "delta": {"content": "hi"}}]}),
+            ),
+            (Dialect::OpenAiResponses, of_responses),
+            (Dialect::Anthropic, of_anthropic),
+            (
+                Dialect::Gemini,
+                json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}}]}),
+            ),
+        ] {
+            let deltas = deltas_of(dialect)(format!("data: {event}\n\n").as_bytes());
+            let parts: Vec<&Part> = deltas.iter().map(|delta| &delta.part).collect();
+            assert_eq!(parts, [&Part::Text("hi".to_owned())], "{dialect:?}");
+        }
     }
 }

@@ -35,6 +35,8 @@ impl Identity {
 /// and the mark of the end, come out as they went in.
 #[derive(Clone, Copy, Debug)]
 pub struct EventEdits {
+    /// Events with text say where in the answer it stands, and so must those that go on with it.
+    pub text_has_a_place: bool,
     /// What the event says of the answer it belongs to.
     pub identity: fn(&StreamEvent) -> Option<Identity>,
     /// The event as a later one of the answer with that identity: with its id and time, and

@@ -17,10 +17,9 @@ use modelpool_core::provider::CallLimits;
 use modelpool_core::transport::{BodyStream, ConnectLimit, TransportError, TransportErrorKind};
 use modelpool_core::{Error, ErrorKind, ReplyHead, TimeoutKind, Transport};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::failure::{from_answer, from_object, quota_report};
+use crate::failure::{from_answer, quota_report};
 
 /// Largest whole answer that is accepted, in bytes; pictures in base64 fit.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -112,11 +111,6 @@ impl Exchange {
         self.with_secrets(|secrets| from_answer(parts.status, &parts.headers, &refusal, secrets))
     }
 
-    /// The error of an error object within an answer.
-    pub(crate) fn error_of(&self, object: &Value) -> Error {
-        self.with_secrets(|secrets| from_object(object, secrets))
-    }
-
     /// Reads something that may fail with the vendor's words, from which the secrets are taken out.
     pub(crate) fn with_secrets<T>(&self, read: impl FnOnce(&[&str]) -> T) -> T {
         with_secrets(&self.secrets, read)
@@ -126,13 +120,17 @@ impl Exchange {
 impl Answered {
     /// Whether the answer comes in server-sent events.
     pub(crate) fn is_event_stream(&self) -> bool {
-        const KIND: &[u8] = b"text/event-stream";
+        self.is(b"text/event-stream")
+    }
+
+    /// Whether the answer's content type is this one, in lower case.
+    pub(crate) fn is(&self, wanted: &[u8]) -> bool {
         let kind = self
             .headers
             .get(CONTENT_TYPE)
             .map_or(&b""[..], |kind| kind.as_bytes());
-        kind.get(..KIND.len())
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
+        kind.get(..wanted.len())
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
     }
 
     /// The whole body.

@@ -48,10 +48,10 @@ impl Frames {
         let length = match self.framing {
             Framing::Sse => return self.events.next(),
             Framing::Lines => memchr::memchr(b'\n', &self.held).map(|at| at + 1),
-            Framing::Aws => match self.held.first_chunk::<4>() {
-                Some(length) => Some(u32::from_be_bytes(*length) as usize),
-                None => None,
-            },
+            Framing::Aws => {
+                let length = self.held.first_chunk::<4>();
+                length.map(|length| u32::from_be_bytes(*length) as usize)
+            }
         };
         match length {
             Some(length) if length > MAX_EVENT_BYTES => Err(EventTooLarge),

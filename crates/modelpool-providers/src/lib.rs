@@ -10,11 +10,13 @@
 
 mod anthropic;
 mod bedrock;
+mod callers_names;
 pub mod catalog;
 mod cohere;
 mod continued;
 mod dialect;
 mod edit;
+mod embeddings;
 mod exchange;
 pub mod failure;
 mod framing;
@@ -23,10 +25,15 @@ pub mod http_transport;
 mod json;
 mod likeness;
 mod listing;
+mod model_list;
+mod multipart;
+#[cfg(test)]
+mod mutations;
 mod neutral;
 mod ollama;
 pub mod openai_chat;
 mod openai_responses;
+mod passing;
 mod provider;
 mod registry;
 mod splice;
@@ -35,8 +42,10 @@ mod translate;
 mod vendor;
 mod wire;
 
-pub use dialect::{AddressedCall, read_chat, speaks_of_images};
+pub use dialect::{AddressedCall, kept_answer, read_chat, speaks_of_images};
 pub use edit::{EventEdits, Identity, event_edits};
+pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;
+pub use multipart::read_form;
 pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};
-pub use vendor::{PrefillForm, StreamUsage, Vendor, find_vendor, vendors};
+pub use vendor::{PrefillForm, StreamUsage, Vendor, WireProtocol, find_vendor, vendors};

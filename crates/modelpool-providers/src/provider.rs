@@ -9,18 +9,21 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::{
-    BoxFuture, Clock, Error, ErrorKind, ListedModel, ModelConfig, Provider, ProviderRequest, Reply,
-    ReplyBody, ReplyHead, Warmth,
+    BoxFuture, Clock, Error, ErrorKind, Flag, ListedModel, ModelConfig, Operation, Provider, ProviderRequest,
+    Reply, ReplyBody, ReplyHead, Warmth,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use crate::callers_names::CallersNames;
 use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
+use crate::embeddings::embed;
 use crate::exchange::{Answered, Exchange};
 use crate::listing;
-use crate::neutral::{Signature, Written};
+use crate::neutral::{Signature, Untranslatable, Written};
 use crate::openai_chat::read::BodyError;
+use crate::passing;
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::translate::{self, Events, error_of};
@@ -101,13 +104,19 @@ impl WireProvider {
             model: &request.model_name,
             stream,
         };
-        let url = self.wire.url(&self.base, &target).map_err(unsupported)?;
-        let uri: Uri = url.parse().map_err(|error| {
-            Error::new(
-                ErrorKind::Configuration,
-                format!("{url} is not an address: {error}"),
-            )
-        })?;
+        let url = self
+            .wire
+            .url(&self.base, &target)
+            .map_err(|lack| lacks(target.operation, lack))?;
+        let uri = address_of(url)?;
+        match target.operation {
+            Operation::Chat => {}
+            Operation::Embeddings => {
+                let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
+                return Box::pin(embed(&*self.wire, &self.exchange, &uri, &request, sign)).await;
+            }
+            _ => return Box::pin(self.pass(&request, &target, &uri)).await,
+        }
         if self.own != Some(request.body.dialect) {
             let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
             return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
@@ -149,6 +158,20 @@ impl WireProvider {
         Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
+    /// What wires have in common beside chats and vectors is written the same in all of them.
+    async fn pass(&self, request: &ProviderRequest, target: &Target<'_>, uri: &Uri) -> Result<Reply, Error> {
+        let body = self.passed(request, target);
+        let mut sent = passing::request(&self.exchange, uri, body, &request.body);
+        self.sign(&mut sent)?;
+        passing::answer(&self.exchange, sent, request).await
+    }
+
+    async fn models(&self) -> Result<Vec<String>, Error> {
+        let list = self.wire.model_list().map_err(unsupported)?;
+        let uri = address_of(format!("{}{}", self.base, list.path))?;
+        list.fetch(&self.exchange, &uri, |sent| self.sign(sent)).await
+    }
+
     fn sign(&self, request: &mut http::Request<Bytes>) -> Result<(), Error> {
         let signed = self.wire.sign(request, self.clock.now());
         signed.map_err(|reason| Error::new(ErrorKind::Configuration, reason))
@@ -170,6 +193,10 @@ impl WireProvider {
 impl Provider for WireProvider {
     fn call(&self, request: ProviderRequest) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(self.call_model(request))
+    }
+
+    fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
+        Box::pin(self.models())
     }
 
     fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
@@ -207,6 +234,15 @@ pub(crate) fn is_cold(error: &Error) -> bool {
         error.kind(),
         ErrorKind::Connect | ErrorKind::Timeout(_) | ErrorKind::Auth | ErrorKind::Configuration
     )
+}
+
+fn address_of(url: String) -> Result<Uri, Error> {
+    url.parse().map_err(|error| {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("{url} is not an address: {error}"),
+        )
+    })
 }
 
 /// Whether a body carries signatures of another wire's models, which the vendor would refuse.
@@ -260,7 +296,8 @@ fn streamed(
         None => answered.head,
         Some(_) => translated_head(answered.head, "text/event-stream"),
     };
-    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets);
+    let events = Events::new(answered.body, wire, encoder, deltas_of(body.dialect), secrets)
+        .with_patience(request.facts.choices, request.limits.idle);
     Reply {
         head,
         body: ReplyBody::Stream(Box::pin(events)),
@@ -275,11 +312,33 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
     if let Some(continuation) = &request.continuation {
         continue_from(&mut conversation, continuation);
     }
-    let written = wire.write(&conversation, target);
-    written.map_err(|lack| {
-        let message = format!("`{}` {}", lack.field, lack.reason);
-        unsupported(message).with_param(lack.field)
-    })
+    let names = CallersNames::of(body.dialect, &conversation);
+    match wire.write(&conversation, target) {
+        Ok(mut written) => {
+            written.dropped = written
+                .dropped
+                .into_iter()
+                .map(|name| names.of_field(name))
+                .collect();
+            Ok(written)
+        }
+        Err(lack) => {
+            let field = names.of_field(lack.field);
+            Err(untranslatable(Untranslatable { field, ..lack }))
+        }
+    }
+}
+
+/// The error of a request that a wire has no words for.
+pub(crate) fn untranslatable(lack: Untranslatable) -> Error {
+    let message = format!("`{}` {}", lack.field, lack.reason);
+    unsupported(message).with_param(lack.field)
+}
+
+/// The error of an operation that a wire does not have. That vectors are lacking is a fact of the model.
+pub(crate) fn lacks(operation: Operation, message: impl Into<String>) -> Error {
+    let capability = (operation == Operation::Embeddings).then_some(Flag::Embeddings);
+    Error::new(ErrorKind::Unsupported { capability }, message.into())
 }
 
 /// The head of an answer that was translated.
@@ -293,7 +352,7 @@ fn unsupported(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported { capability: None }, message.into())
 }
 
-fn invalid(mistake: BodyError) -> Error {
+pub(crate) fn invalid(mistake: BodyError) -> Error {
     let error = Error::new(ErrorKind::InvalidRequest, mistake.message);
     match mistake.param {
         Some(param) => error.with_param(param),

@@ -11,6 +11,8 @@ use modelpool_core::provider::RequestBody;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::multipart;
+
 /// What a call changes in the caller's bytes.
 pub(crate) struct Splice<'a> {
     /// The vendor's name of the model; `None` where it does not stand in the body.
@@ -25,6 +27,9 @@ pub(crate) struct Splice<'a> {
 
 /// The body to send.
 pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
+    if caller.form.is_some() {
+        return form(caller, splice);
+    }
     let spots = &caller.spots;
     if splice.without_stream_options && spots.stream_options.is_some() {
         return rebuilt(caller, splice);
@@ -54,6 +59,21 @@ pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     {
         insert(&mut inserted, key, &value.to_string());
     }
+    if !inserted.is_empty() {
+        edits.push((spots.first_member..spots.first_member, inserted));
+    }
+    apply(&caller.bytes, edits)
+}
+
+/// A form, whose values stand as they are.
+fn form(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
+    let spots = &caller.spots;
+    let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(3);
+    if let (Some(name), Some(at)) = (splice.model_name, &spots.model) {
+        edits.push((at.clone(), name.to_owned()));
+    }
+    edits.extend(spots.extension.clone().map(|part| (part, String::new())));
+    let inserted = multipart::defaults(caller, splice.defaults);
     if !inserted.is_empty() {
         edits.push((spots.first_member..spots.first_member, inserted));
     }

@@ -133,6 +133,11 @@ pub(crate) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     found
 }
 
+/// Whether an event has no data: a comment, or the beginning of an event that was cut.
+pub(crate) fn says_nothing(event: &[u8]) -> bool {
+    data(event).is_none_or(|data| data.trim_ascii().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

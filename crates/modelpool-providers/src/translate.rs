@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -17,15 +18,21 @@ use modelpool_core::stream::DecodeDeltas;
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{Error, ErrorKind, FinishReason, RequestFacts, StreamEvent, Usage};
 use secrecy::SecretString;
+use tokio::time::{Sleep, sleep};
 
 use crate::exchange::{stream_lost, with_secrets};
 use crate::failure::from_object;
-use crate::framing::Frames;
+use crate::framing::{Frames, Framing};
 use crate::neutral::{Answer, Content, Event, Piece};
+use crate::sse;
 use crate::wire::{Broken, Caller, Decoded, Decoder, Encoder, Wire};
 
 /// Most choices of one stream that are told apart.
 const MAX_CHOICES: u32 = 128;
+
+/// How long usage and the mark of the end are waited for after the reason. The caller's dialect says its own end with
+/// them, and an answer must not be lost to an upstream that has said all of it and only keeps the connection.
+const AFTER_FINISH: Duration = Duration::from_secs(2);
 
 /// Reads a whole answer, and writes it for `caller`; `None` where the bytes are the caller's own.
 ///
@@ -44,6 +51,7 @@ pub(crate) fn whole(
     };
     let finish = first.finish.clone();
     let usage = answer.usage.unwrap_or_else(|| estimated(&answer, facts));
+    let issued = issued(&answer);
     let bytes = match caller {
         None => body,
         Some(caller) => {
@@ -58,7 +66,18 @@ pub(crate) fn whole(
         bytes,
         usage: Some(usage),
         finish,
+        issued,
     })
+}
+
+/// What a later request may go on from.
+fn issued(answer: &Answer) -> Vec<Box<str>> {
+    let contents = answer.choices.iter().flat_map(|choice| &choice.content);
+    let calls = contents.filter_map(|content| match content {
+        Content::ToolCall(call) => Some(call.id.as_str()),
+        _ => None,
+    });
+    calls.chain(answer.head.id.as_deref()).map(Into::into).collect()
 }
 
 /// Usage that never came.
@@ -83,7 +102,7 @@ fn estimated(answer: &Answer, facts: &RequestFacts) -> Usage {
 pub(crate) fn error_of(broken: Broken, secrets: &[SecretString]) -> Error {
     match broken {
         Broken::Refusal(object) => with_secrets(secrets, |secrets| from_object(&object, secrets)),
-        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message),
+        Broken::Protocol(message) => Error::new(ErrorKind::Protocol, message).with_status(200),
     }
 }
 
@@ -91,6 +110,7 @@ pub(crate) fn error_of(broken: Broken, secrets: &[SecretString]) -> Error {
 pub(crate) struct Events {
     body: BodyStream,
     frames: Frames,
+    framing: Framing,
     decoder: Box<dyn Decoder>,
     /// `None` where frames are handed on as they are.
     encoder: Option<Box<dyn Encoder>>,
@@ -100,6 +120,26 @@ pub(crate) struct Events {
     progress: Progress,
     ready: VecDeque<StreamEvent>,
     ended: bool,
+    patience: Patience,
+}
+
+/// How long a complete answer is waited on.
+#[derive(Debug, Default)]
+struct Patience {
+    /// `None` for ever: more answers may begin.
+    limit: Option<Duration>,
+    /// Runs while nothing comes.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+        timer.as_mut().poll(context)
+    }
 }
 
 /// How far the answers of a stream are.
@@ -144,6 +184,7 @@ impl Events {
         Self {
             body,
             frames: Frames::new(wire.framing()),
+            framing: wire.framing(),
             decoder: wire.decoder(),
             encoder,
             decode,
@@ -151,7 +192,31 @@ impl Events {
             progress: Progress::default(),
             ready: VecDeque::new(),
             ended: false,
+            patience: Patience::default(),
         }
+    }
+
+    /// For a request of so many answers, whose caller is told of a loss after a pause of `idle`: one that is complete
+    /// has to be brought to its end before.
+    pub(crate) fn with_patience(mut self, choices: u32, idle: Duration) -> Self {
+        let waits = choices <= 1 && self.encoder.is_some();
+        self.patience.limit = waits.then(|| AFTER_FINISH.min(idle / 2));
+        self
+    }
+
+    /// The upstream is silent. Where the answer is complete that is its end, after a while.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.progress.finish().is_none() {
+            return Poll::Pending;
+        }
+        ready!(self.patience.poll(context));
+        self.end();
+        Poll::Ready(())
+    }
+
+    /// All of the answer was said, and its end is ours to write: what goes wrong now takes nothing from it.
+    fn is_complete(&self) -> bool {
+        self.encoder.is_some() && self.progress.finish().is_some()
     }
 
     /// Takes the next frame; what it says becomes ready.
@@ -160,6 +225,9 @@ impl Events {
             .decoder
             .read(&frame)
             .map_err(|broken| error_of(broken, &self.secrets))?;
+        if decoded.malformed && self.is_complete() {
+            return Ok(());
+        }
         if decoded.malformed {
             self.ready.push_back(StreamEvent {
                 malformed: true,
@@ -233,28 +301,41 @@ impl Events {
 
     /// The end of the body: a last frame without its end is still one, unless it was cut.
     fn body_ended(&mut self) -> Option<Error> {
-        let rest = self.frames.rest();
-        if !rest.trim_ascii().is_empty() {
-            let whole = Bytes::from([rest.trim_ascii_end(), b"\n\n"].concat());
-            let before = self.ready.len();
-            if let Err(error) = self.take(whole) {
-                self.ended = true;
-                return Some(error);
-            }
-            let cut = self.ready.iter().skip(before).any(|event| event.malformed);
-            if cut && self.progress.finish().is_none() {
-                self.ended = true;
-                self.ready.truncate(before);
-                return Some(Error::new(
-                    ErrorKind::StreamLost,
-                    "the stream ended within an event",
-                ));
-            }
+        if let Some(error) = self.last_frame()
+            && self.progress.finish().is_none()
+        {
+            self.ended = true;
+            return Some(error);
         }
         if !self.ended {
             self.end();
         }
         None
+    }
+
+    /// Takes what stands after the last whole frame; the error where that was cut.
+    fn last_frame(&mut self) -> Option<Error> {
+        let rest = self.frames.rest();
+        if rest.trim_ascii().is_empty() {
+            return None;
+        }
+        let lost = || Error::new(ErrorKind::StreamLost, "the stream ended within an event");
+        let whole = match self.framing {
+            // These say their length.
+            Framing::Aws => return Some(lost()),
+            // The beginning of an event that says nothing yet, or a comment.
+            Framing::Sse if sse::says_nothing(&rest) => return None,
+            Framing::Sse | Framing::Lines => Bytes::from([rest.trim_ascii_end(), b"\n\n"].concat()),
+        };
+        let before = self.ready.len();
+        if let Err(error) = self.take(whole) {
+            return Some(error);
+        }
+        let cut = self.ready.iter().skip(before).any(|event| event.malformed);
+        cut.then(|| {
+            self.ready.truncate(before);
+            lost()
+        })
     }
 }
 
@@ -284,18 +365,23 @@ impl Stream for Events {
             }
             let failed = match this.frames.next() {
                 Ok(Some(frame)) => this.take(frame).err(),
-                Ok(None) => match ready!(this.body.as_mut().poll_next(context)) {
-                    Some(Ok(part)) => {
+                Ok(None) => match this.body.as_mut().poll_next(context) {
+                    Poll::Pending => {
+                        ready!(this.poll_silence(context));
+                        None
+                    }
+                    Poll::Ready(Some(Ok(part))) => {
+                        this.patience.timer = None;
                         this.frames.push(part);
                         None
                     }
                     // A complete answer has lost nothing.
-                    Some(Err(_)) if this.progress.finish().is_some() => {
+                    Poll::Ready(Some(Err(_))) if this.progress.finish().is_some() => {
                         this.end();
                         None
                     }
-                    Some(Err(error)) => Some(stream_lost(&error)),
-                    None => this.body_ended(),
+                    Poll::Ready(Some(Err(error))) => Some(stream_lost(&error)),
+                    Poll::Ready(None) => this.body_ended(),
                 },
                 Err(_) => Some(Error::new(
                     ErrorKind::Protocol,
@@ -303,6 +389,10 @@ impl Stream for Events {
                 )),
             };
             if let Some(error) = failed {
+                if this.is_complete() {
+                    this.end();
+                    continue;
+                }
                 this.ended = true;
                 return Poll::Ready(Some(Err(error)));
             }

@@ -12,6 +12,8 @@ use modelpool_core::{Operation, UnixMillis, Warmth};
 use serde_json::{Map, Value};
 
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Event, Events, Untranslatable, Written};
 use crate::openai_chat::read::BodyError;
 
@@ -85,6 +87,26 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
             .describe(base, model)
             .unwrap_or_else(|| Question::get(base.to_owned()));
         (any, Warmth::Connection)
+    }
+
+    /// The body of a request for vectors; [`Wire::url`] says whether there are any.
+    fn write_embeddings(&self, _asked: &ToEmbed, _target: &Target<'_>) -> Result<Written, Untranslatable> {
+        Err(Untranslatable::new("input", "has no place in this wire"))
+    }
+
+    /// Reads the vectors of so many `inputs`.
+    fn read_embeddings(&self, _body: &Bytes, _inputs: usize) -> Result<Embeddings, Broken> {
+        Err(Broken::Protocol("this wire has no embeddings".to_owned()))
+    }
+
+    /// Most texts that are embedded by one request.
+    fn most_inputs(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Where the models are listed, and how. `Err` says why they are not.
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Err("this wire has no list of models")
     }
 
     /// How a stream is cut into frames.

@@ -7,7 +7,9 @@ mod common;
 use std::sync::Arc;
 
 use modelpool_core::{ModelConfig, Operation, SystemClock};
-use modelpool_providers::{HttpTransport, ProviderContext, ProviderRegistry, StreamUsage, vendors};
+use modelpool_providers::{
+    HttpTransport, ProviderContext, ProviderRegistry, StreamUsage, WireProtocol, vendors,
+};
 
 use common::{request, sent_by};
 
@@ -15,7 +17,10 @@ const STREAM: &str = r#"{"model":"auto","messages":[{}],"stream":true}"#;
 
 #[test]
 fn usage_is_asked_for_only_where_the_vendor_takes_the_option() {
-    for vendor in vendors() {
+    let chats = vendors()
+        .iter()
+        .filter(|vendor| vendor.wire == WireProtocol::OpenAiChat);
+    for vendor in chats {
         let config = ModelConfig::new("a", vendor.name, "x").base_url("http://127.0.0.1:1");
         let sent = sent_by(
             vendor.name,
@@ -53,6 +58,10 @@ fn a_key_of_the_environment_goes_to_the_vendor_and_nowhere_else() {
                 format!("no key: set `api_key`, or the environment variable {variable}")
             ),
             (Some(_), None) => assert!(made.is_ok(), "{}", vendor.name),
+            // Its address has a region in it.
+            (None, _) if vendor.wire == WireProtocol::Bedrock => {
+                assert!(made.unwrap_err().starts_with("no region: "));
+            }
             (None, _) => assert_eq!(
                 made.unwrap_err(),
                 format!("no address: provider `{}` needs a `base_url`", vendor.name)

@@ -66,6 +66,7 @@ impl Provider for Echo {
                     bytes: answer.to_string().into(),
                     usage: None, // estimated, and marked so
                     finish: Some(FinishReason::Stop),
+                    issued: Vec::new(),
                 })
             };
             Ok(Reply {

@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 
+import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
+
+/** Where paths of other dialects begin. */
+const ROOT = process.env.GATEWAY_URL.replace(/\/v1$/, "");
 
 function caller(apiKey) {
   // The SDK would try again by itself, and then errors were not seen.
@@ -15,6 +20,21 @@ export const client = caller(process.env.FULL_KEY);
 export const limitedClient = caller(process.env.LIMITED_KEY);
 /** A caller whose key is not known. */
 export const stranger = caller("sk-not-known-here");
+
+function anthropicCaller(apiKey) {
+  return new Anthropic({ apiKey, baseURL: ROOT, maxRetries: 0, timeout: 20_000 });
+}
+
+export const anthropic = anthropicCaller(process.env.FULL_KEY);
+export const anthropicStranger = anthropicCaller("sk-not-known-here");
+
+function googleCaller(apiKey) {
+  const httpOptions = { baseUrl: ROOT, timeout: 20_000, retryOptions: { attempts: 1 } };
+  return new GoogleGenAI({ apiKey, httpOptions });
+}
+
+export const google = googleCaller(process.env.FULL_KEY);
+export const googleStranger = googleCaller("not-known-here");
 
 /** The shortest request there is. */
 export function hello(more) {

@@ -16,6 +16,10 @@ class Simulator:
         """Lets the next calls of a model fail; `fault` has a `kind` and its options."""
         self._send("/faults", {"model": model, "times": times, "fault": fault})
 
+    def frame(self, model, times=1, **framing):
+        """Lays the next streams of a model into writes in another way."""
+        self._send("/faults", {"model": model, "times": times, "framing": framing})
+
     def requests(self, model):
         """What was asked of a model, the oldest first."""
         records = self._send("/requests")["requests"]

@@ -1,4 +1,4 @@
-//! The suite of the `openai` package for Node: its own test runner, in a copy of the suite.
+//! The suite of the official packages for Node: its own test runner, in a copy of the suite.
 //!
 //! Node looks for packages beside the file that imports them and above it, so the suite is copied to
 //! where they are installed instead of installing them into the sources.
@@ -13,7 +13,7 @@ use crate::process::{output_of, run};
 use crate::tree::Tree;
 
 /// The oldest version the suite runs on.
-const OLDEST: u32 = 18;
+const OLDEST: u32 = 20;
 
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 

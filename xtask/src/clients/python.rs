@@ -1,4 +1,4 @@
-//! The suite of the `openai` package for Python: pytest in a virtual environment.
+//! The suite of the official packages for Python: pytest in a virtual environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -120,7 +120,10 @@ fn operation(operation: Operation) -> &'static str {
     match operation {
         Operation::Chat => "chat",
         Operation::Embeddings => "embeddings",
+        Operation::Completions => "text_completion",
         Operation::Images => "generate_content",
+        // The conventions have no names for the others.
+        other => other.name(),
     }
 }
 

@@ -84,6 +84,7 @@ impl Provider for Paced {
                     bytes: Bytes::from_static(br#"{"choices":[{"message":{"content":"whole"}}]}"#),
                     usage: None,
                     finish: Some(FinishReason::Stop),
+                    issued: Vec::new(),
                 }),
             };
             Ok(Reply {

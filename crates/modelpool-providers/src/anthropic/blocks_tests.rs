@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::conversation_tests::with;
-use crate::neutral::{Content, Issuer, Role, Signature, Source};
+use crate::neutral::{Content, Issuer, Message, Role, Signature, Source};
 
 #[test]
 fn instructions_stand_first() {
@@ -16,13 +16,15 @@ fn instructions_stand_first() {
         (json!([]), vec![]),
     ] {
         let read = with(json!({"system": system}));
-        let system: Vec<String> = read
+        let system: Vec<&Message> = read
             .messages
             .iter()
             .filter(|own| own.role == Role::System)
-            .map(|own| own.text())
             .collect();
-        assert_eq!(system, texts);
+        assert_eq!(system.len(), usize::from(!texts.is_empty()), "one message");
+        let expected: Vec<Content> = texts.into_iter().map(Content::text).collect();
+        let said: Vec<Content> = system.into_iter().flat_map(|own| own.content.clone()).collect();
+        assert_eq!(said, expected);
         assert_eq!(read.messages.last().unwrap().role, Role::User);
     }
 }

@@ -12,6 +12,9 @@ use crate::openai_chat::read::BodyError;
 /// Members that only Anthropic can act on.
 const OWN: [&str; 4] = ["container", "mcp_servers", "context_management", "fallbacks"];
 
+/// A conversation that the server keeps.
+const THREAD: &str = "thread";
+
 /// Reads a request.
 pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
     let body: Value = serde_json::from_slice(body)
@@ -62,6 +65,12 @@ fn member(key: &str, value: &Value, read: &mut Conversation) -> Result<(), BodyE
         "output_config" => read_output_config(value, read)?,
         // Its place before it moved into `output_config`.
         "output_format" => read_format(key, value, read)?,
+        // What came before is kept by Anthropic alone, for the answer of one of its models: the next answer may be
+        // another's, and without the conversation it would be an answer to something else.
+        THREAD => {
+            let message = "`thread` is not kept here: send the whole conversation without it";
+            return Err(wrong(key, message));
+        }
         _ if OWN.contains(&key) => {
             if is_filled(value) {
                 read.untranslatable.push(key.to_owned());
@@ -97,14 +106,15 @@ fn strings(key: &str, value: &Value) -> Result<Vec<String>, BodyError> {
     strings.ok_or_else(|| wrong(key, format!("`{key}` is not a list of strings")))
 }
 
-/// A string, or blocks of text; each is instructions of its own.
+/// A string, or blocks of text. Together they are one message: templates of models take no second one.
 fn read_system(system: &Value, read: &mut Conversation) -> Result<(), BodyError> {
-    for (at, part) in blocks::contents("system", system, read)?.into_iter().enumerate() {
-        if !matches!(part, Content::Text(_)) {
-            let name = format!("system[{at}]");
-            return Err(wrong(&name, format!("`{name}` is not a text")));
-        }
-        read.messages.push(Message::new(Role::System, vec![part]));
+    let parts = blocks::contents("system", system, read)?;
+    if let Some(at) = parts.iter().position(|part| !matches!(part, Content::Text(_))) {
+        let name = format!("system[{at}]");
+        return Err(wrong(&name, format!("`{name}` is not a text")));
+    }
+    if !parts.is_empty() {
+        read.messages.push(Message::new(Role::System, parts));
     }
     Ok(())
 }

@@ -187,6 +187,7 @@ fn mistakes_are_named() {
     let of_block = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
     for (members, expected) in [
         (json!({"messages": {}}), "messages"),
+        (json!({"messages": [], "thread": {"type": "create"}}), "thread"),
         (
             json!({"messages": [{"role": "robot", "content": ""}]}),
             "messages[0].role",

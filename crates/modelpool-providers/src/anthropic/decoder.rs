@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use modelpool_core::stream::Delta;
 use serde_json::Value;
 use smallvec::smallvec;
 
@@ -25,6 +26,18 @@ pub(super) struct MessagesDecoder {
     /// Tool calls that have begun.
     calls: u32,
     counts: Counts,
+    /// One event is read without those before it: its block is taken to have begun.
+    alone: bool,
+}
+
+/// What one event of a stream adds to the answer. Calls are told apart by their blocks here.
+pub(crate) fn deltas(raw: &[u8]) -> Vec<Delta> {
+    let mut decoder = MessagesDecoder {
+        alone: true,
+        ..MessagesDecoder::default()
+    };
+    let decoded = decoder.read(raw).unwrap_or_default();
+    decoded.events.iter().filter_map(Event::delta).collect()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +112,10 @@ impl MessagesDecoder {
         let Some(name) = filled(block, "name") else {
             return Decoded::malformed();
         };
-        let call = self.calls;
+        let call = match self.alone {
+            true => number_of(index),
+            false => self.calls,
+        };
         self.calls = self.calls.saturating_add(1);
         self.open.insert(index, Block::Call(call));
         let id = filled(block, "id").map(str::to_owned);
@@ -118,10 +134,13 @@ impl MessagesDecoder {
     }
 
     fn grow(&mut self, event: &Value) -> Decoded {
-        let (Some(block), Some(delta)) = (self.open.get(&index(event)), event.get("delta")) else {
+        let index = index(event);
+        let unseen = self.alone.then(|| Block::Call(number_of(index)));
+        let block = self.open.get(&index).copied().or(unseen);
+        let (Some(block), Some(delta)) = (block, event.get("delta")) else {
             return Decoded::malformed();
         };
-        let grown = match (type_of(delta), *block) {
+        let grown = match (type_of(delta), block) {
             ("text_delta", _) => text(delta, "text", Piece::Text),
             ("thinking_delta", _) => text(delta, "thinking", Piece::Reasoning),
             ("signature_delta", _) => signature(delta, "signature", Piece::Signature),
@@ -164,6 +183,10 @@ impl MessagesDecoder {
 /// Which block an event belongs to.
 fn index(event: &Value) -> u64 {
     event.get("index").and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn number_of(index: u64) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn text(value: &Value, key: &str, piece: impl FnOnce(String) -> Piece) -> Option<Event> {

@@ -1,9 +1,10 @@
 //! Streams, decoded wherever their bytes are cut.
 
 use bytes::Bytes;
+use modelpool_core::stream::{Delta, Part};
 use modelpool_core::{FinishReason, Usage};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::decoder::MessagesDecoder;
 use crate::framing::{Frames, Framing};
@@ -239,6 +240,34 @@ fn an_error_in_a_stream_is_a_refusal() {
     assert_eq!(bare, Broken::Refusal(json!({"message": "m"})));
     let empty = decode(&[b"data: {\"type\":\"error\"}\n\n"]).unwrap_err();
     assert_eq!(empty, Broken::Refusal(json!({"type": "error"})));
+}
+
+#[test]
+fn one_event_says_what_it_adds_without_those_before_it() {
+    let said = |data: Value| super::deltas(format!("event: x\ndata: {data}\n\n").as_bytes());
+    let text = said(json!({
+        "type": "content_block_delta", "index": 3, "delta": {"type": "text_delta", "text": "fox"},
+    }));
+    assert!(
+        matches!(&text[..], [Delta { part: Part::Text(text), .. }] if text == "fox"),
+        "{text:?}"
+    );
+    let begun = said(json!({
+        "type": "content_block_start", "index": 2, "content_block": {"type": "tool_use", "id": "t", "name": "n"},
+    }));
+    let grown = said(json!({
+        "type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": "{}"},
+    }));
+    for delta in begun.iter().chain(&grown) {
+        assert!(
+            matches!(&delta.part, Part::ToolCall { index: 2, .. }),
+            "{delta:?}"
+        );
+    }
+    assert_eq!(
+        (begun.len(), grown.len(), said(json!({"type": "ping"})).len()),
+        (1, 1, 0)
+    );
 }
 
 proptest! {

@@ -21,6 +21,7 @@ use crate::sse;
 
 /// Events of <https://platform.claude.com/docs/en/build-with-claude/streaming>.
 pub(crate) static EDITS: EventEdits = EventEdits {
+    text_has_a_place: true,
     identity,
     with_identity,
     with_text,

@@ -50,6 +50,7 @@ mod settings_tests;
 mod write_tests;
 
 pub(crate) use caller::AnthropicCaller;
+pub(crate) use decoder::deltas;
 pub(crate) use edit::EDITS;
 pub(crate) use wire::AnthropicWire;
 

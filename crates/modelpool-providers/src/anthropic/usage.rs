@@ -11,6 +11,8 @@ pub(super) struct Counts {
     cache_read: u64,
     cache_written: u64,
     output: u64,
+    /// Part of the output.
+    thinking: u64,
     /// Something was said.
     any: bool,
 }
@@ -20,13 +22,14 @@ impl Counts {
     pub(super) fn take(&mut self, usage: Option<&Value>) {
         let Some(usage) = usage else { return };
         let places = [
-            ("input_tokens", &mut self.input),
-            ("cache_read_input_tokens", &mut self.cache_read),
-            ("cache_creation_input_tokens", &mut self.cache_written),
-            ("output_tokens", &mut self.output),
+            ("/input_tokens", &mut self.input),
+            ("/cache_read_input_tokens", &mut self.cache_read),
+            ("/cache_creation_input_tokens", &mut self.cache_written),
+            ("/output_tokens", &mut self.output),
+            ("/output_tokens_details/thinking_tokens", &mut self.thinking),
         ];
-        for (key, place) in places {
-            if let Some(count) = usage.get(key).and_then(Value::as_u64) {
+        for (path, place) in places {
+            if let Some(count) = usage.pointer(path).and_then(Value::as_u64) {
                 *place = count;
                 self.any = true;
             }
@@ -40,6 +43,7 @@ impl Counts {
             input_tokens: self.input.saturating_add(cached),
             cached_input_tokens: self.cache_read,
             output_tokens: self.output,
+            reasoning_tokens: self.thinking,
             ..Usage::default()
         })
     }
@@ -47,12 +51,16 @@ impl Counts {
 
 /// The wire's object, which every answer has.
 pub(super) fn value(usage: &Usage) -> Value {
-    json!({
+    let mut value = json!({
         "input_tokens": usage.input_tokens.saturating_sub(usage.cached_input_tokens),
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
-    })
+    });
+    if usage.reasoning_tokens > 0 {
+        value["output_tokens_details"] = json!({"thinking_tokens": usage.reasoning_tokens});
+    }
+    value
 }
 
 #[cfg(test)]
@@ -67,17 +75,21 @@ mod tests {
             "input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000, "output_tokens": 1,
         })));
         // A later event says only what has changed.
-        counts.take(Some(&json!({"output_tokens": 7, "input_tokens": null})));
+        counts.take(Some(&json!({
+            "output_tokens": 7, "input_tokens": null, "output_tokens_details": {"thinking_tokens": 4},
+        })));
         counts.take(None);
         let usage = counts.usage().unwrap();
         assert_eq!(
             (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens),
             (1110, 100, 7)
         );
+        assert_eq!(usage.reasoning_tokens, 4);
         let written = value(&usage);
         assert_eq!(
             (&written["input_tokens"], &written["cache_read_input_tokens"]),
             (&json!(1010), &json!(100))
         );
+        assert_eq!(written["output_tokens_details"], json!({"thinking_tokens": 4}));
     }
 }

@@ -7,6 +7,7 @@ use modelpool_core::Operation;
 use super::decoder::MessagesDecoder;
 use super::{answer, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
@@ -32,8 +33,7 @@ impl Wire for AnthropicWire {
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
         match target.operation {
             Operation::Chat => Ok(format!("{base}/v1/messages")),
-            Operation::Embeddings => Err("Anthropic's wire has no embeddings".to_owned()),
-            Operation::Images => Err("Anthropic's wire makes no images".to_owned()),
+            other => Err(format!("Anthropic's wire has no {}", other.words())),
         }
     }
 
@@ -53,6 +53,13 @@ impl Wire for AnthropicWire {
 
     fn describe(&self, base: &str, model: &str) -> Option<Question> {
         Some(Question::get(format!("{base}/v1/models/{model}")))
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Ok(ModelList {
+            path: "/v1/models?limit=1000",
+            ..ModelList::OPENAI
+        })
     }
 
     fn framing(&self) -> Framing {

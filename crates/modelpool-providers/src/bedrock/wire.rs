@@ -9,6 +9,7 @@ use super::decoder::BedrockDecoder;
 use super::sign::{Credentials, Scope, encoded, sign};
 use super::{answer, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Target, Wire};
 
@@ -57,8 +58,7 @@ impl Wire for BedrockWire {
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
         match target.operation {
             Operation::Chat => {}
-            Operation::Embeddings => return Err("Amazon Bedrock's Converse has no embeddings".to_owned()),
-            Operation::Images => return Err("Amazon Bedrock's Converse makes no images".to_owned()),
+            other => return Err(format!("Amazon Bedrock's Converse has no {}", other.words())),
         }
         let operation = if target.stream {
             "converse-stream"
@@ -93,6 +93,10 @@ impl Wire for BedrockWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Err("Amazon Bedrock lists its models at another address than the one that runs them")
     }
 
     fn framing(&self) -> Framing {

@@ -4,74 +4,58 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::{count, refused};
-use crate::neutral::Untranslatable;
+use crate::neutral::embeddings::{Embeddings, Inputs, ToEmbed, vectors};
+use crate::neutral::{Untranslatable, Written};
 use crate::wire::Broken;
 
 /// Most texts of a request.
-const MAX_INPUTS: usize = 96;
+pub(super) const MAX_INPUTS: usize = 96;
 
-/// The body of a request. Cohere wants to know what the vectors are for, and callers of other dialects do not say:
-/// they are taken for documents that are searched. A text that is too long is to be an error, not cut.
-pub(crate) fn body(model: &str, inputs: &[String], dimensions: Option<u32>) -> Result<Bytes, Untranslatable> {
-    if inputs.len() > MAX_INPUTS {
+/// The body of a request. Cohere wants to know what the vectors are for, and most callers of other dialects do not
+/// say: theirs are taken for documents that are searched. A text that is too long is to be an error, not cut.
+pub(super) fn body(model: &str, asked: &ToEmbed) -> Result<Written, Untranslatable> {
+    let Inputs::Texts(texts) = &asked.inputs else {
         return Err(Untranslatable::new(
             "input",
-            format!(
-                "holds {} texts, and Cohere's wire takes {MAX_INPUTS}",
-                inputs.len()
-            ),
+            "holds numbers of tokens, and Cohere's wire takes texts",
         ));
-    }
+    };
     let mut body = json!({
         "model": model,
-        "texts": inputs,
-        "input_type": "search_document",
+        "texts": texts,
+        "input_type": asked.purpose.as_deref().unwrap_or("search_document"),
         "embedding_types": ["float"],
         "truncate": "NONE",
     });
-    if let Some(dimensions) = dimensions {
+    if let Some(dimensions) = asked.dimensions {
         body["output_dimension"] = dimensions.into();
     }
-    Ok(Bytes::from(body.to_string()))
+    Ok(Written {
+        body: Bytes::from(body.to_string()),
+        dropped: asked.dropped.clone(),
+    })
 }
 
-/// The vectors, one for each of so many `inputs`, and the tokens these were, where Cohere says.
-pub(crate) fn read(body: &[u8], inputs: usize) -> Result<(Vec<Vec<f32>>, Option<u64>), Broken> {
-    let protocol = |message: String| Err(Broken::Protocol(message));
-    let answer: Value = match serde_json::from_slice(body) {
-        Ok(answer) => answer,
-        Err(error) => return protocol(format!("the answer is not JSON: {error}")),
-    };
+/// The vectors, one for each of so many `inputs`.
+pub(super) fn read(body: &[u8], inputs: usize) -> Result<Embeddings, Broken> {
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|error| Broken::Protocol(format!("the answer is not JSON: {error}")))?;
     refused(&answer)?;
     let Some(list) = answer.pointer("/embeddings/float").and_then(Value::as_array) else {
-        return protocol("the answer has no `embeddings.float`".to_owned());
+        return Err(Broken::Protocol(
+            "the answer has no `embeddings.float`".to_owned(),
+        ));
     };
-    let vectors: Option<Vec<Vec<f32>>> = list.iter().map(vector).collect();
-    match vectors {
-        None => protocol("the answer's `embeddings.float` hold something that is not a vector".to_owned()),
-        Some(vectors) if vectors.len() != inputs => protocol(format!(
-            "the answer has {} `embeddings.float` for {inputs} inputs",
-            vectors.len()
-        )),
-        Some(vectors) => Ok((vectors, input_tokens(&answer))),
-    }
+    Ok(Embeddings {
+        vectors: vectors(list, inputs, "embeddings.float", Some).map_err(Broken::Protocol)?,
+        input_tokens: input_tokens(&answer),
+    })
 }
 
 /// As used where that is said, else as billed; see `answer`.
 fn input_tokens(answer: &Value) -> Option<u64> {
     let of = |path: &str| count(answer.pointer(path));
     of("/meta/tokens/input_tokens").or_else(|| of("/meta/billed_units/input_tokens"))
-}
-
-/// `None` where it is no list of numbers, or an empty one.
-fn vector(value: &Value) -> Option<Vec<f32>> {
-    let numbers = value.as_array().filter(|numbers| !numbers.is_empty())?;
-    let numbers = numbers
-        .iter()
-        .map(|number| number.as_f64().map(|number| number as f32));
-    numbers
-        .map(|number| number.filter(|number| number.is_finite()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -81,17 +65,23 @@ mod tests {
 
     #[test]
     fn a_request_says_what_the_vectors_are_for() {
-        let inputs = ["a".to_owned(), "图".to_owned()];
-        assert_eq!(
-            body("embed-v4.0", &inputs, Some(256)).unwrap(),
-            concat!(
-                r#"{"model":"embed-v4.0","texts":["a","图"],"input_type":"search_document","#,
-                r#""embedding_types":["float"],"truncate":"NONE","output_dimension":256}"#
-            )
-        );
-        let many = vec!["a".to_owned(); MAX_INPUTS + 1];
-        assert_eq!(body("m", &many, None).unwrap_err().field, "input");
-        assert!(body("m", &many[1..], None).is_ok());
+        let asked = |inputs, purpose: Option<&str>| ToEmbed {
+            inputs,
+            dimensions: Some(256),
+            purpose: purpose.map(str::to_owned),
+            dropped: Vec::new(),
+        };
+        let texts = Inputs::Texts(vec!["a".to_owned(), "图".to_owned()]);
+        for (purpose, expected) in [(None, "search_document"), (Some("search_query"), "search_query")] {
+            let start = r#"{"model":"embed-v4.0","texts":["a","图"],"input_type":""#;
+            let rest = r#"","embedding_types":["float"],"truncate":"NONE","output_dimension":256}"#;
+            assert_eq!(
+                body("embed-v4.0", &asked(texts.clone(), purpose)).unwrap().body,
+                format!("{start}{expected}{rest}")
+            );
+        }
+        let tokens = Inputs::Tokens(vec![vec![1]]);
+        assert_eq!(body("m", &asked(tokens, None)).unwrap_err().field, "input");
     }
 
     #[test]
@@ -111,7 +101,11 @@ mod tests {
             ),
             ("null", None),
         ] {
-            assert_eq!(read(meta), (vectors.clone(), tokens), "{meta}");
+            let expected = Embeddings {
+                vectors: vectors.clone(),
+                input_tokens: tokens,
+            };
+            assert_eq!(read(meta), expected, "{meta}");
         }
     }
 

@@ -17,7 +17,7 @@
 
 mod answer;
 mod decoder;
-pub(crate) mod embed;
+mod embed;
 mod wire;
 mod write;
 

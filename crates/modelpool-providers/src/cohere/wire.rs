@@ -5,13 +5,15 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
-use super::{answer, decoder, write};
+use super::{answer, decoder, embed, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// Ends of addresses that users copy, which are not part of the base.
-const PATHS: [&str; 3] = ["/v2/chat", "/v2/embed", "/v2"];
+const PATHS: [&str; 4] = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v2"];
 
 /// Cohere's wire.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +31,8 @@ impl Wire for CohereWire {
         match target.operation {
             Operation::Chat => Ok(format!("{base}/v2/chat")),
             Operation::Embeddings => Ok(format!("{base}/v2/embed")),
-            Operation::Images => Err("images are not known to Cohere's wire".to_owned()),
+            Operation::Rerank => Ok(format!("{base}/v2/rerank")),
+            other => Err(format!("Cohere's wire has no {}", other.words())),
         }
     }
 
@@ -50,6 +53,27 @@ impl Wire for CohereWire {
 
     fn describe(&self, base: &str, model: &str) -> Option<Question> {
         Some(Question::get(format!("{base}/v1/models/{model}")))
+    }
+
+    fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        embed::body(target.model, asked)
+    }
+
+    fn read_embeddings(&self, body: &Bytes, inputs: usize) -> Result<Embeddings, Broken> {
+        embed::read(body, inputs)
+    }
+
+    fn most_inputs(&self) -> usize {
+        embed::MAX_INPUTS
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Ok(ModelList {
+            path: "/v1/models?page_size=1000",
+            list: "models",
+            name: "name",
+            prefix: "",
+        })
     }
 
     fn framing(&self) -> Framing {
@@ -91,7 +115,7 @@ mod tests {
         };
         assert_eq!(url(Operation::Chat).unwrap(), "http://h/v2/chat");
         assert_eq!(url(Operation::Embeddings).unwrap(), "http://h/v2/embed");
-        assert!(url(Operation::Images).unwrap_err().starts_with("images"));
+        assert!(url(Operation::Images).unwrap_err().ends_with("images"));
         assert_eq!(
             CohereWire.headers(Some("k\n")),
             [(AUTHORIZATION, "Bearer k".to_owned())]

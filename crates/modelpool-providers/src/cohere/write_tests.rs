@@ -73,7 +73,7 @@ fn messages_of_every_role() {
     let written = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": arguments}});
     for (message, expected) in [
         (
-            Message::new(Role::System, vec![Content::text("Be "), Content::text("brief.")]),
+            Message::new(Role::System, vec![Content::text("Be brief.")]),
             json!([{"role": "system", "content": "Be brief."}]),
         ),
         (
@@ -358,4 +358,16 @@ fn what_cannot_be_said_is_refused_by_its_name() {
     ] {
         assert_eq!(write(&conversation).unwrap_err().field, field);
     }
+}
+
+#[test]
+fn parts_of_instructions_are_paragraphs() {
+    let conversation = saying(
+        Role::System,
+        vec![Content::text("Be brief."), Content::text("Be kind.")],
+    );
+    assert_eq!(
+        body(&conversation)["messages"][0],
+        json!({"role": "system", "content": "Be brief.\n\nBe kind."})
+    );
 }

@@ -192,7 +192,7 @@ static RULES: &[Rule] = &[
     // What only some models can do. The last phrases are of images and limits a capability does not tell.
     by_words(ModelNotFound, Any, &[
         "decommissioned", "model…has been deprecated", "model…no longer supported", "model…no longer available",
-        "model…has been retired", "not found for api version",
+        "model…has been retired", "not found for api version", "model identifier is invalid",
     ]),
     by_name(Unsupported, Any, &[
         "unsupported_parameter", "unsupported_value", "unsupported_model", "unsupported_image", "extra_forbidden",
@@ -202,7 +202,7 @@ static RULES: &[Rule] = &[
         "not support", "unsupported", "only supported", "not available for this model", "is unavailable now",
         "unrecognized request argument", "unknown variant", "extra inputs are not permitted", "not a multimodal",
         "at most 0 image", "at most 0 audio", "endpoints found that support", "tool choice requires", "is not enabled",
-        "maximum allowed number of output tokens", "model supports at most", "valid range of max_tokens",
+        "maximum allowed number of output tokens", "exceeds the model limit of", "model supports at most", "valid range of max_tokens",
         "content must be a string", "throughput isn't supported", "throughput isn’t supported",
         "`signature` in `thinking`",
     ]),

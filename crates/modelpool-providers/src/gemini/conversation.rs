@@ -18,6 +18,8 @@ pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
         param: None,
         message: format!("the body is not valid JSON: {error}"),
     })?;
+    // Where only tokens are counted the request may stand within: https://ai.google.dev/api/tokens.
+    let body = member(&body, "generateContentRequest").unwrap_or(&body);
     let Some(members) = body.as_object() else {
         return Err(BodyError {
             param: None,
@@ -25,11 +27,11 @@ pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
         });
     };
     let mut conversation = Conversation::default();
-    if let Some(instructions) = member(&body, "systemInstruction") {
+    if let Some(instructions) = member(body, "systemInstruction") {
         let message = self::instructions(instructions, &mut conversation)?;
         conversation.messages.extend(message);
     }
-    Reader::new(&mut conversation).contents(member(&body, "contents"))?;
+    Reader::new(&mut conversation).contents(member(body, "contents"))?;
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         match camel(name).as_ref() {
             // The model stands in the address; `modelpool` is ours.
@@ -44,7 +46,7 @@ pub(super) fn read(body: &[u8]) -> Result<Conversation, BodyError> {
             }
         }
     }
-    if let Some(config) = member(&body, "toolConfig") {
+    if let Some(config) = member(body, "toolConfig") {
         settings::tool_config(config, &mut conversation)?;
     }
     Ok(conversation)
@@ -147,7 +149,10 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, parts: &[Value], param: &str) {
-        let mut content = Vec::new();
+        // Google's clients keep an answer that was streamed as a turn for each of its chunks.
+        let messages = &mut self.conversation.messages;
+        let before = messages.pop_if(|message| message.role == Role::Assistant);
+        let mut content = before.map(|message| message.content).unwrap_or_default();
         for (at, part) in parts.iter().enumerate() {
             match Part::read(part) {
                 Part::Text { text, thought, mark } => push_text(&mut content, text, thought, mark),

@@ -29,6 +29,7 @@ mod config;
 mod contents;
 mod conversation;
 mod decoder;
+mod embed;
 mod encoder;
 mod generation;
 mod logprobs;
@@ -47,4 +48,5 @@ mod write;
 mod tests;
 
 pub(crate) use caller::GeminiCaller;
+pub(crate) use embed::{Batch, read as read_embeddings, write_answer as write_embeddings};
 pub(crate) use wire::GeminiWire;

@@ -134,7 +134,11 @@ fn other_member(part: &Value) -> Option<String> {
 /// is reasoning nobody else can read, behind that text: so it finds its way back there ([`push_reasoning`]).
 pub(super) fn push_text(content: &mut Vec<Content>, text: &str, thought: bool, mark: Option<Mark>) {
     if !thought && !text.is_empty() {
-        content.push(Content::text(text));
+        match content.last_mut() {
+            // Parts of one text are a matter of its stream.
+            Some(Content::Text(open)) if open.citations.is_empty() => open.text.push_str(text),
+            _ => content.push(Content::text(text)),
+        }
     }
     if thought && (!text.is_empty() || matches!(mark, Some(Mark::Proof(_)))) {
         match content.last_mut() {

@@ -7,8 +7,10 @@ use modelpool_core::Operation;
 
 use super::decoder::GeminiDecoder;
 use super::parts::To;
-use super::{answer, write};
+use super::{answer, embed, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
@@ -48,21 +50,17 @@ impl Wire for GeminiWire {
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
-        match target.operation {
-            Operation::Chat => {}
-            Operation::Embeddings => return Err("embeddings are not offered over Gemini's wire".to_owned()),
-            Operation::Images => return Err("images are not offered over Gemini's wire".to_owned()),
-        }
-        // `models/` is how the reference names models; tuned ones stand in a folder of their own.
-        let (folder, name) = match target.model.split_once('/') {
-            Some((folder @ ("models" | "tunedModels"), name)) => (folder, name),
-            _ => ("models", target.model),
+        let method = match target.operation {
+            Operation::Chat if target.stream => "streamGenerateContent?alt=sse",
+            Operation::Chat => "generateContent",
+            // Vertex AI's way is `:predict`, with another body.
+            Operation::Embeddings if self.vertex => {
+                return Err("Vertex AI's embeddings are of another wire than Gemini's".to_owned());
+            }
+            Operation::Embeddings => "batchEmbedContents",
+            other => return Err(format!("Gemini's wire has no {}", other.words())),
         };
-        let method = if target.stream {
-            "streamGenerateContent?alt=sse"
-        } else {
-            "generateContent"
-        };
+        let (folder, name) = folder_and_name(target.model);
         Ok(format!("{base}/{folder}/{}:{method}", in_path(name)))
     }
 
@@ -90,12 +88,45 @@ impl Wire for GeminiWire {
         Some(Question::get(format!("{base}/models/{}", in_path(model))))
     }
 
+    fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        let (folder, name) = folder_and_name(target.model);
+        embed::body(&format!("{folder}/{name}"), asked)
+    }
+
+    fn read_embeddings(&self, body: &Bytes, inputs: usize) -> Result<Embeddings, Broken> {
+        embed::read_answer(body, inputs)
+    }
+
+    fn most_inputs(&self) -> usize {
+        embed::MAX_BATCH
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        match self.vertex {
+            true => Err("Vertex AI has no list of models at this address"),
+            false => Ok(ModelList {
+                path: "/models?pageSize=1000",
+                list: "models",
+                name: "name",
+                prefix: "models/",
+            }),
+        }
+    }
+
     fn framing(&self) -> Framing {
         Framing::Sse
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(GeminiDecoder::default())
+    }
+}
+
+/// `models/` is how the reference names models; tuned ones stand in a folder of their own.
+fn folder_and_name(model: &str) -> (&str, &str) {
+    match model.split_once('/') {
+        Some((folder @ ("models" | "tunedModels"), name)) => (folder, name),
+        _ => ("models", model),
     }
 }
 
@@ -169,13 +200,19 @@ mod tests {
 
     #[test]
     fn other_operations_are_refused() {
-        for operation in [Operation::Embeddings, Operation::Images] {
-            let target = Target {
-                operation,
-                model: "m",
-                stream: false,
-            };
-            assert!(GeminiWire::default().url("http://a", &target).is_err());
+        let target = |operation| Target {
+            operation,
+            model: "m",
+            stream: false,
+        };
+        let url = |wire: GeminiWire, operation| wire.url("http://a", &target(operation));
+        let gemini = GeminiWire::default();
+        let expected = "http://a/models/m:batchEmbedContents";
+        assert_eq!(url(gemini, Operation::Embeddings).unwrap(), expected);
+        assert!(url(GeminiWire { vertex: true }, Operation::Embeddings).is_err());
+        for operation in Operation::ALL {
+            let has = matches!(operation, Operation::Chat | Operation::Embeddings);
+            assert_eq!(url(gemini, operation).is_ok(), has, "{operation:?}");
         }
     }
 

@@ -233,14 +233,20 @@ impl Conversation {
         result.name.as_deref().or_else(of_call)
     }
 
-    /// The text of all instructions, in order, two line ends between them; `None` where there are none.
+    /// The text of all instructions, in order, two line ends between them, and between the parts of one; `None`
+    /// where there are none.
     pub(crate) fn instructions(&self) -> Option<String> {
-        let texts: Vec<String> = self
+        let said = self
             .messages
             .iter()
-            .filter(|message| message.role == Role::System)
-            .map(Message::text)
-            .collect();
+            .filter(|message| message.role == Role::System);
+        let texts = said
+            .flat_map(|message| &message.content)
+            .filter_map(|part| match part {
+                Content::Text(text) => Some(text.text.as_str()),
+                _ => None,
+            });
+        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
         (!texts.is_empty()).then(|| texts.join("\n\n"))
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn facts_of(conversation: &Conversation, body_bytes: usize) -> Reques
         output_format: conversation.output != OutputForm::Text,
         choices: conversation.choices.unwrap_or(1),
         logprobs: conversation.logprobs.is_some(),
+        goes_on_from: answered_call(conversation),
         speaks_of_images: false,
         ..RequestFacts::default()
     };
@@ -54,6 +55,14 @@ pub(crate) fn last_message_speaks_of_images(conversation: &Conversation) -> bool
     let is_user = |message: &&Message| message.role == Role::User;
     let last = conversation.messages.iter().rev().find(is_user);
     last.is_some_and(|message| speaks_of_images(&message.text()))
+}
+
+/// The call that the last message is the result of.
+fn answered_call(conversation: &Conversation) -> Option<Box<str>> {
+    match conversation.messages.last()?.content.last()? {
+        Content::ToolResult(result) => Some(result.call_id.as_str().into()),
+        _ => None,
+    }
 }
 
 fn add(facts: &mut RequestFacts, content: &Content) {
@@ -91,6 +100,7 @@ mod tests {
     fn everything_is_counted_wherever_it_stands() {
         let image = || Content::Image(Media::of(Source::Url("https://a/b.png".to_owned())));
         let result = ToolResult {
+            call_id: "call-1".to_owned(),
             content: vec![Content::text("1234"), image()],
             ..ToolResult::default()
         };
@@ -117,5 +127,6 @@ mod tests {
         assert!(!facts.json_schema && !facts.logprobs);
         assert!(facts.input_tokens > 2 * TOKENS_PER_IMAGE);
         assert!(last_message_speaks_of_images(&conversation));
+        assert_eq!(facts.goes_on_from.as_deref(), Some("call-1"));
     }
 }

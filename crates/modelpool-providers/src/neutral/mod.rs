@@ -15,6 +15,7 @@
 
 mod answer;
 mod conversation;
+pub(crate) mod embeddings;
 mod event;
 mod facts;
 mod signature;

@@ -4,48 +4,42 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::refused;
+use crate::neutral::embeddings::{Embeddings, Inputs, ToEmbed, vectors};
+use crate::neutral::{Untranslatable, Written};
 use crate::wire::Broken;
 
 /// The body of a request. A text that is too long is to be an error: Ollama would cut it without a word.
-pub(crate) fn body(model: &str, inputs: &[String], dimensions: Option<u32>) -> Bytes {
-    let mut body = json!({"model": model, "input": inputs, "truncate": false});
-    if let Some(dimensions) = dimensions {
+pub(super) fn body(model: &str, asked: &ToEmbed) -> Result<Written, Untranslatable> {
+    let Inputs::Texts(texts) = &asked.inputs else {
+        return Err(Untranslatable::new(
+            "input",
+            "holds numbers of tokens, and Ollama's wire takes texts",
+        ));
+    };
+    let mut body = json!({"model": model, "input": texts, "truncate": false});
+    if let Some(dimensions) = asked.dimensions {
         body["dimensions"] = dimensions.into();
     }
-    Bytes::from(body.to_string())
+    let mut dropped = asked.dropped.clone();
+    dropped.extend(asked.purpose.as_ref().map(|_| "input_type".to_owned()));
+    Ok(Written {
+        body: Bytes::from(body.to_string()),
+        dropped,
+    })
 }
 
-/// The vectors, one for each of so many `inputs`, and the tokens these were, where the server says.
-pub(crate) fn read(body: &[u8], inputs: usize) -> Result<(Vec<Vec<f32>>, Option<u64>), Broken> {
-    let protocol = |message: String| Err(Broken::Protocol(message));
-    let answer: Value = match serde_json::from_slice(body) {
-        Ok(answer) => answer,
-        Err(error) => return protocol(format!("the answer is not JSON: {error}")),
-    };
+/// The vectors, one for each of so many `inputs`.
+pub(super) fn read(body: &[u8], inputs: usize) -> Result<Embeddings, Broken> {
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|error| Broken::Protocol(format!("the answer is not JSON: {error}")))?;
     refused(&answer)?;
     let Some(list) = answer.get("embeddings").and_then(Value::as_array) else {
-        return protocol("the answer has no `embeddings`".to_owned());
+        return Err(Broken::Protocol("the answer has no `embeddings`".to_owned()));
     };
-    let vectors: Option<Vec<Vec<f32>>> = list.iter().map(vector).collect();
-    match vectors {
-        None => protocol("the answer's `embeddings` hold something that is not a vector".to_owned()),
-        Some(vectors) if vectors.len() != inputs => protocol(format!(
-            "the answer has {} `embeddings` for {inputs} inputs",
-            vectors.len()
-        )),
-        Some(vectors) => Ok((vectors, answer.get("prompt_eval_count").and_then(Value::as_u64))),
-    }
-}
-
-/// `None` where it is no list of numbers, or an empty one.
-fn vector(value: &Value) -> Option<Vec<f32>> {
-    let numbers = value.as_array().filter(|numbers| !numbers.is_empty())?;
-    let numbers = numbers
-        .iter()
-        .map(|number| number.as_f64().map(|number| number as f32));
-    numbers
-        .map(|number| number.filter(|number| number.is_finite()))
-        .collect()
+    Ok(Embeddings {
+        vectors: vectors(list, inputs, "embeddings", Some).map_err(Broken::Protocol)?,
+        input_tokens: answer.get("prompt_eval_count").and_then(Value::as_u64),
+    })
 }
 
 #[cfg(test)]
@@ -55,26 +49,43 @@ mod tests {
 
     #[test]
     fn a_request_says_that_nothing_is_to_be_cut() {
-        let inputs = ["a".to_owned(), "图".to_owned()];
+        let asked = |inputs, dimensions, purpose: Option<&str>| ToEmbed {
+            inputs,
+            dimensions,
+            purpose: purpose.map(str::to_owned),
+            dropped: vec!["user".to_owned()],
+        };
+        let texts = Inputs::Texts(vec!["a".to_owned(), "图".to_owned()]);
+        let written = body("nomic", &asked(texts.clone(), None, None)).unwrap();
         assert_eq!(
-            body("nomic", &inputs, None),
+            written.body,
             r#"{"model":"nomic","input":["a","图"],"truncate":false}"#
         );
+        assert_eq!(written.dropped, ["user"]);
+        let written = body("nomic", &asked(texts, Some(256), Some("search_query"))).unwrap();
         assert_eq!(
-            body("nomic", &inputs[..1], Some(256)),
-            r#"{"model":"nomic","input":["a"],"truncate":false,"dimensions":256}"#
+            written.body,
+            r#"{"model":"nomic","input":["a","图"],"truncate":false,"dimensions":256}"#
+        );
+        assert_eq!(written.dropped, ["user", "input_type"]);
+        let tokens = Inputs::Tokens(vec![vec![1]]);
+        assert_eq!(
+            body("nomic", &asked(tokens, None, None)).unwrap_err().field,
+            "input"
         );
     }
 
     #[test]
     fn vectors_are_read() {
         let answer = br#"{"model":"m","embeddings":[[0.5,-1],[0,2e-3]],"prompt_eval_count":8}"#;
-        let expected = (vec![vec![0.5, -1.0], vec![0.0, 0.002]], Some(8));
+        let of = |vectors, input_tokens| Embeddings {
+            vectors,
+            input_tokens,
+        };
+        let expected = of(vec![vec![0.5, -1.0], vec![0.0, 0.002]], Some(8));
         assert_eq!(read(answer, 2).unwrap(), expected);
-        assert_eq!(
-            read(br#"{"embeddings":[[1]]}"#, 1).unwrap(),
-            (vec![vec![1.0]], None)
-        );
+        let read = read(br#"{"embeddings":[[1]]}"#, 1).unwrap();
+        assert_eq!(read, of(vec![vec![1.0]], None));
     }
 
     #[test]

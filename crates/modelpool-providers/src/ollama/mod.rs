@@ -18,7 +18,7 @@
 
 mod answer;
 mod decoder;
-pub(crate) mod embed;
+mod embed;
 mod wire;
 mod write;
 

@@ -6,8 +6,10 @@ use http::{HeaderName, Uri};
 use modelpool_core::{Operation, Warmth};
 use serde_json::{Map, Value, json};
 
-use super::{answer, decoder, write};
+use super::{answer, decoder, embed, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
@@ -34,7 +36,7 @@ impl Wire for OllamaWire {
         match target.operation {
             Operation::Chat => Ok(format!("{base}/api/chat")),
             Operation::Embeddings => Ok(format!("{base}/api/embed")),
-            Operation::Images => Err("images are not known to Ollama's wire".to_owned()),
+            other => Err(format!("Ollama's wire has no {}", other.words())),
         }
     }
 
@@ -71,6 +73,23 @@ impl Wire for OllamaWire {
         }
         let question = Question::post(format!("{base}/api/chat"), &body);
         (question, Warmth::Model)
+    }
+
+    fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        embed::body(target.model, asked)
+    }
+
+    fn read_embeddings(&self, body: &Bytes, inputs: usize) -> Result<Embeddings, Broken> {
+        embed::read(body, inputs)
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Ok(ModelList {
+            path: "/api/tags",
+            list: "models",
+            name: "name",
+            prefix: "",
+        })
     }
 
     fn framing(&self) -> Framing {
@@ -114,7 +133,7 @@ mod tests {
         };
         assert_eq!(url(Operation::Chat).unwrap(), "http://h/api/chat");
         assert_eq!(url(Operation::Embeddings).unwrap(), "http://h/api/embed");
-        assert!(url(Operation::Images).unwrap_err().starts_with("images"));
+        assert!(url(Operation::Images).unwrap_err().ends_with("images"));
     }
 
     #[test]

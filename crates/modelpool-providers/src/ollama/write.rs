@@ -128,7 +128,13 @@ fn plain_message(message: &Message, at: &str, dropped: &mut Vec<String>) -> Resu
     for (part, content) in message.content.iter().enumerate() {
         let at_part = format!("{at}.content[{part}]");
         match (content, message.role) {
-            (Content::Text(part), _) => text.push_str(&part.text),
+            (Content::Text(part), of) => {
+                // Parts of instructions are paragraphs, those of what is said are pieces.
+                if of == Role::System && !text.is_empty() {
+                    text.push_str("\n\n");
+                }
+                text.push_str(&part.text);
+            }
             (Content::Refusal(said), Role::Assistant) => text.push_str(said),
             // Nothing proves it to Ollama, so anybody's will do. What only its issuer can read is left out.
             (Content::Reasoning(reasoning), Role::Assistant) => thinking.push_str(&reasoning.text),

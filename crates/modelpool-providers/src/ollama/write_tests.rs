@@ -312,3 +312,15 @@ fn what_cannot_be_said_is_refused_by_its_name() {
         assert_eq!(write(&conversation).unwrap_err().field, field);
     }
 }
+
+#[test]
+fn parts_of_instructions_are_paragraphs() {
+    let conversation = saying(
+        Role::System,
+        vec![Content::text("Be brief."), Content::text("Be kind.")],
+    );
+    assert_eq!(
+        body(&conversation)["messages"][0],
+        json!({"role": "system", "content": "Be brief.\n\nBe kind."})
+    );
+}

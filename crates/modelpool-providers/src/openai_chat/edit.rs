@@ -16,6 +16,7 @@ use crate::sse;
 
 /// Chunks of <https://platform.openai.com/docs/api-reference/chat/streaming>.
 pub(crate) static EDITS: EventEdits = EventEdits {
+    text_has_a_place: false,
     identity,
     with_identity,
     with_text,

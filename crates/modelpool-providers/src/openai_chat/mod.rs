@@ -1,11 +1,10 @@
 //! OpenAI's chat completions, the wire most models speak.
 //!
-//! `read` looks at a caller's body once, without building it; the request is the caller's bytes with the model's name
-//! spliced in ([`crate::splice`]); `continuation` adds what was
-//! delivered of an answer whose stream was lost; `response` and `stream` read what the engine must
-//! know of an answer and hand its bytes on, and `edit` changes them where the answer goes on;
-//! `error` turns a refusal into a kind of failure. Embeddings, images and the list of models share
-//! address and shape.
+//! `read` looks at a caller's body once, without building it; the request is the caller's bytes with the
+//! model's name spliced in (see `splice`); `continuation` adds what was delivered of an answer whose stream
+//! was lost; `response` and `stream` read what the engine must know of an answer and hand its bytes on, and
+//! `edit` changes them where the answer goes on. Embeddings, images and the list of models share address and
+//! shape.
 //!
 //! Where caller and model speak different wires, this one is one side of the translation by
 //! the words of `neutral`. `wire` and `caller` are the two sides. A caller's body becomes a conversation in
@@ -28,14 +27,15 @@ mod continuation;
 mod conversation;
 mod decoder;
 mod edit;
+pub(crate) mod embed;
 mod encoder;
-mod error;
 mod members;
 mod messages;
 mod parts;
 mod provider;
 pub mod read;
 mod response;
+mod size;
 mod stream;
 pub(crate) mod wire;
 mod write;

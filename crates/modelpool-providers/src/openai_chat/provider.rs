@@ -22,9 +22,12 @@ use serde_json::{Map, Value};
 use super::continuation::continued;
 use super::response;
 use super::stream::Reader;
-use super::wire::ChatWire;
+use super::wire::{ChatWire, path_of};
+use crate::embeddings::embed;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
 use crate::listing;
+use crate::model_list::ModelList;
+use crate::passing;
 use crate::provider::{FREE_LIMITS, address, call_translated, is_cold, key_of};
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
@@ -34,10 +37,10 @@ use crate::vendor::{PrefillForm, StreamUsage, Vendor};
 /// Calls one model over OpenAI's chat completions.
 pub struct OpenAiChat {
     exchange: Exchange,
+    /// What comes before the paths of the wire.
+    base: String,
     chat: Uri,
     embeddings: Uri,
-    images: Uri,
-    models: Uri,
     defaults: Map<String, Value>,
     stream_usage: StreamUsage,
     prefill: PrefillForm,
@@ -62,7 +65,6 @@ impl OpenAiChat {
     /// What the entry lacks to be called, in words: an address, a key.
     pub fn new(vendor: &Vendor, config: &ModelConfig, context: &ProviderContext) -> Result<Self, String> {
         let base = base_url(vendor, config)?;
-        let endpoint = |path: &str| endpoint_of(&base, path);
         let key = key_of(vendor, config, context)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -83,15 +85,14 @@ impl OpenAiChat {
             headers.insert(name.clone(), value.clone());
         }
         let prefill_chat = match (&config.base_url, vendor.prefill_base_url) {
-            (None, Some(base)) => Some(endpoint_of(base, "/chat/completions")?),
+            (None, Some(base)) => Some(endpoint_of(base, path_of(Operation::Chat))?),
             _ => None,
         };
         Ok(Self {
             exchange: Exchange::new(Arc::clone(&context.transport), headers, secrets),
-            chat: endpoint("/chat/completions")?,
-            embeddings: endpoint("/embeddings")?,
-            images: endpoint("/images/generations")?,
-            models: endpoint("/models")?,
+            chat: endpoint_of(&base, path_of(Operation::Chat))?,
+            embeddings: endpoint_of(&base, path_of(Operation::Embeddings))?,
+            base,
             defaults: config.extra.body.clone(),
             stream_usage: vendor.stream_usage,
             prefill: vendor.prefill,
@@ -107,7 +108,8 @@ impl OpenAiChat {
     }
 
     async fn list(&self, limits: &CallLimits) -> Result<Value, Error> {
-        let request = self.exchange.request(Method::GET, &self.models, Bytes::new());
+        let uri = self.endpoint(ModelList::OPENAI.path)?;
+        let request = self.exchange.request(Method::GET, &uri, Bytes::new());
         let answered = self.exchange.send(request, limits, false).await?;
         let (_, bytes) = answered.whole(limits.idle).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
@@ -123,16 +125,25 @@ impl OpenAiChat {
         let uri = match facts.operation {
             Operation::Chat => self.chat_uri(request.continuation.as_ref()),
             Operation::Embeddings => &self.embeddings,
-            Operation::Images => &self.images,
+            // Boxed, here and below: most calls are of the caller's own wire, and chats.
+            _ => return Box::pin(self.pass(&request)).await,
         };
         if request.body.dialect != Dialect::OpenAiChat {
             let wire = ChatWire {
                 ask_for_usage: self.stream_usage == StreamUsage::OnRequest,
                 ..self.wire
             };
-            // Boxed: most callers speak this wire.
+            if facts.operation == Operation::Embeddings {
+                return Box::pin(embed(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
+            }
             return Box::pin(call_translated(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
         }
+        self.call_own(&request, uri).await
+    }
+
+    /// For a caller of this wire.
+    async fn call_own(&self, request: &ProviderRequest, uri: &Uri) -> Result<Reply, Error> {
+        let facts = &request.facts;
         let splice = Splice {
             model_name: Some(&request.model_name),
             ask_for_usage: facts.stream && self.stream_usage == StreamUsage::OnRequest,
@@ -168,6 +179,27 @@ impl OpenAiChat {
         let body = ReplyBody::Whole(whole);
         Ok(Reply { head, body })
     }
+
+    /// What is neither chat nor vectors: passed through whole, but for the older form of chats, which streams.
+    async fn pass(&self, request: &ProviderRequest) -> Result<Reply, Error> {
+        let uri = self.endpoint(path_of(request.facts.operation))?;
+        if request.facts.operation == Operation::Completions {
+            return self.call_own(request, &uri).await;
+        }
+        let splice = Splice {
+            model_name: Some(&request.model_name),
+            ask_for_usage: false,
+            without_stream_options: false,
+            defaults: &self.defaults,
+        };
+        let body = splice::body(&request.body, &splice);
+        let sent = passing::request(&self.exchange, &uri, body, &request.body);
+        passing::answer(&self.exchange, sent, request).await
+    }
+
+    fn endpoint(&self, path: &str) -> Result<Uri, Error> {
+        endpoint_of(&self.base, path).map_err(|lack| Error::new(ErrorKind::Configuration, lack))
+    }
 }
 
 impl Provider for OpenAiChat {
@@ -177,16 +209,9 @@ impl Provider for OpenAiChat {
 
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
         Box::pin(async {
-            let list = self.list(&FREE_LIMITS).await?;
-            let models = list["data"]
-                .as_array()
-                .or(list.as_array())
-                .cloned()
-                .unwrap_or_default();
-            Ok(models
-                .iter()
-                .filter_map(|model| model["id"].as_str().map(str::to_owned))
-                .collect())
+            let list = ModelList::OPENAI;
+            let uri = self.endpoint(list.path)?;
+            list.fetch(&self.exchange, &uri, |_| Ok(())).await
         })
     }
 
@@ -225,12 +250,16 @@ fn base_url(vendor: &Vendor, config: &ModelConfig) -> Result<String, String> {
         return Ok(own.to_owned());
     };
     let uri = address(given)?;
+    let (given, query) = match given.split_once('?') {
+        None => (given.as_str(), String::new()),
+        Some((given, query)) => (given, format!("?{query}")),
+    };
     let trimmed = given.trim_end_matches('/');
-    Ok(if uri.path().trim_matches('/').is_empty() {
-        format!("{trimmed}{}", vendor.path)
-    } else {
-        trimmed.to_owned()
-    })
+    let path = match uri.path().trim_matches('/').is_empty() {
+        true => vendor.path,
+        false => "",
+    };
+    Ok(format!("{trimmed}{path}{query}"))
 }
 
 /// The events of a stream.
@@ -265,7 +294,8 @@ impl Events {
     /// A last event without its blank line is still an event, unless it was cut.
     fn last_event(&mut self) -> Option<Result<StreamEvent, Error>> {
         let rest = self.splitter.rest();
-        if rest.trim_ascii().is_empty() {
+        // What has no data says nothing: white space, a comment, the beginning of an event.
+        if crate::sse::says_nothing(&rest) {
             return None;
         }
         let raw = Bytes::from([rest.trim_ascii(), b"\n\n"].concat());

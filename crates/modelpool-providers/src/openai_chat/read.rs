@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::size::{Size, count_items, longest_text};
+
 /// Tokens an image is taken for: between a small and a large one of today's models.
 const TOKENS_PER_IMAGE: u64 = 1_000;
 
@@ -61,7 +63,7 @@ impl std::error::Error for BodyError {}
 ///
 /// # Errors
 /// Not UTF-8, not JSON, not an object; `model` missing or not a string, `messages` (for
-/// embeddings `input`, for images `prompt`) missing or not what it should be; `model`, `stream`
+/// embeddings `input`, for images `prompt`, …) missing or not what it should be; `model`, `stream`
 /// or `modelpool` twice.
 ///
 /// ```
@@ -108,13 +110,17 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
         stream_options: members.stream_options.map(|raw| range_in(text, raw.get())),
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
-    let facts = facts_of(operation, stream, text.len(), &members);
+    let facts = match operation {
+        Operation::Chat | Operation::Completions => facts_of(operation, stream, text.len(), &members),
+        _ => plain_facts(operation, text.len(), &members),
+    };
     let extension = members.extension.map(ToOwned::to_owned);
     let wants_usage = members.stream_options.is_some_and(asks_for_usage);
     let body = RequestBody {
         dialect: Dialect::OpenAiChat,
         bytes: bytes.clone(),
         spots,
+        form: None,
         wants_usage,
     };
     Ok(ReadRequest {
@@ -201,13 +207,44 @@ fn check_content(operation: Operation, members: &Members<'_>) -> Result<(), Body
             )),
             Some(_) => Ok(()),
         },
-        Operation::Embeddings if members.input.is_none() => {
-            Err(BodyError::new(Some("input"), "`input` is missing"))
+        _ => {
+            let needed: &[(&str, bool)] = match operation {
+                Operation::Embeddings | Operation::Moderations | Operation::Speech => {
+                    &[("input", members.input.is_none())]
+                }
+                Operation::Images | Operation::Completions => &[("prompt", members.prompt.is_none())],
+                Operation::Rerank => &[
+                    ("query", members.query.is_none()),
+                    ("documents", members.documents.is_none()),
+                ],
+                _ => &[],
+            };
+            match needed.iter().find(|(_, missing)| *missing) {
+                Some((key, _)) => Err(BodyError::new(Some(key), format!("`{key}` is missing"))),
+                None => Ok(()),
+            }
         }
-        Operation::Images if members.prompt.is_none() => {
-            Err(BodyError::new(Some("prompt"), "`prompt` is missing"))
-        }
-        Operation::Embeddings | Operation::Images => Ok(()),
+    }
+}
+
+/// Facts of what is not said to a language model: how much text there is.
+fn plain_facts(operation: Operation, body_bytes: usize, members: &Members<'_>) -> RequestFacts {
+    let texts = [members.input, members.prompt, members.query, members.documents];
+    let mut size = Size::default();
+    for raw in texts.into_iter().flatten() {
+        size.add(Size::of_json(raw.get()));
+    }
+    RequestFacts {
+        operation,
+        body_bytes,
+        text_characters: size.characters,
+        input_tokens: size.tokens,
+        longest_text_tokens: match (operation, members.input) {
+            (Operation::Embeddings, Some(input)) => longest_text(input.get()),
+            _ => 0,
+        },
+        choices: members.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1),
+        ..RequestFacts::default()
     }
 }
 
@@ -229,8 +266,9 @@ fn facts_of(operation: Operation, stream: bool, body_bytes: usize, members: &Mem
         facts.audio = messages.content.audio;
         facts.files = messages.content.files;
         facts.system_message = messages.system_message;
+        facts.goes_on_from.clone_from(&messages.answers);
     }
-    for raw in [members.input, members.prompt].into_iter().flatten() {
+    if let Some(raw) = members.prompt {
         text.add(Size::of_json(raw.get()));
     }
     facts.text_characters = text.characters;
@@ -276,11 +314,6 @@ fn asks_for_usage(raw: &RawValue) -> bool {
         .ok()
         .and_then(|options| options.include_usage)
         .unwrap_or(false)
-}
-
-fn count_items(list: &str) -> u32 {
-    serde_json::from_str::<Vec<IgnoredAny>>(list)
-        .map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX))
 }
 
 /// The beginning of a value, for a message.
@@ -351,6 +384,8 @@ struct Members<'a> {
     messages: Option<Messages>,
     input: Option<&'a RawValue>,
     prompt: Option<&'a RawValue>,
+    query: Option<&'a RawValue>,
+    documents: Option<&'a RawValue>,
     tools: Option<&'a RawValue>,
     functions: Option<&'a RawValue>,
     parallel_tool_calls: Option<&'a RawValue>,
@@ -392,6 +427,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                     "n",
                     "logprobs",
                     "modalities",
+                    "query",
+                    "documents",
                 ];
                 let mut read = Members::default();
                 while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
@@ -419,7 +456,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                         "max_completion_tokens" => (&mut read.max_completion_tokens, false),
                         "n" => (&mut read.n, false),
                         "logprobs" => (&mut read.logprobs, false),
-                        _ => (&mut read.modalities, false),
+                        "modalities" => (&mut read.modalities, false),
+                        "query" => (&mut read.query, false),
+                        _ => (&mut read.documents, false),
                     };
                     // Two of these could be read differently here and upstream, past every check.
                     if slot.replace(value).is_some() && unique {
@@ -434,39 +473,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// Characters and estimated tokens of text.
-#[derive(Clone, Copy, Debug, Default)]
-struct Size {
-    characters: u64,
-    tokens: u64,
-}
-
-impl Size {
-    fn add(&mut self, other: Size) {
-        self.characters += other.characters;
-        self.tokens += other.tokens;
-    }
-
-    /// Of any JSON value, by its text.
-    fn of_json(raw: &str) -> Size {
-        let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        Size::of(inner.map_or_else(|| TextSize::of(raw), TextSize::of_json_string))
-    }
-
-    fn of(size: TextSize) -> Size {
-        Size {
-            characters: size.characters(),
-            tokens: size.tokens(),
-        }
-    }
-}
-
 /// What is counted over all messages.
 #[derive(Debug, Default)]
 struct Messages {
     count: u32,
     content: Object,
     system_message: bool,
+    /// The call that the last message is the result of.
+    answers: Option<Box<str>>,
     not_a_list: bool,
     not_an_object: bool,
 }
@@ -490,6 +504,7 @@ impl<'de> Deserialize<'de> for Messages {
                         Element::Object(object) => {
                             read.content.add(&object);
                             read.system_message |= object.is_system;
+                            read.answers = object.answers;
                         }
                         Element::Text(_) | Element::Other => read.not_an_object = true,
                     }
@@ -554,6 +569,7 @@ struct Object {
     audio: u32,
     files: u32,
     is_system: bool,
+    answers: Option<Box<str>>,
 }
 
 impl Object {
@@ -616,7 +632,15 @@ impl<'de, const PART: bool> Deserialize<'de> for Element<PART> {
 
 /// Reads a message or a part. Texts are skipped raw, which is a scan for the closing quote.
 fn read_object<'de, A: MapAccess<'de>, const PART: bool>(mut map: A) -> Result<Object, A::Error> {
-    const KEYS: &[&str] = &["role", "content", "text", "type", "tool_calls", "refusal"];
+    const KEYS: &[&str] = &[
+        "role",
+        "content",
+        "text",
+        "type",
+        "tool_calls",
+        "refusal",
+        "tool_call_id",
+    ];
     let mut read = Object::default();
     while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
         let Some(key) = index.map(|index| KEYS[index]) else {
@@ -625,6 +649,7 @@ fn read_object<'de, A: MapAccess<'de>, const PART: bool>(mut map: A) -> Result<O
         };
         let raw = map.next_value::<&'de RawValue>()?.get();
         match key {
+            "tool_call_id" => read.answers = serde_json::from_str(raw).ok(),
             "role" => read.is_system |= matches!(raw, "\"system\"" | "\"developer\""),
             "type" => match raw {
                 "\"image_url\"" | "\"input_image\"" | "\"image\"" => read.images += 1,

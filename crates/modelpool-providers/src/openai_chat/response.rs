@@ -6,7 +6,7 @@ use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error;
+use crate::failure::from_object;
 use crate::json::{Count, Presence, Text, lenient_object};
 
 lenient_object! {
@@ -97,18 +97,17 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
         .map_err(|error| protocol(format!("the answer is not JSON of a model: {error}")))?;
     if let Some(raw) = answer.error.filter(|raw| raw.get() != "null") {
         let object: Value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
-        return Err(error::from_object(&object, secrets));
+        return Err(from_object(&object, secrets));
     }
     let choices = answer.choices.as_deref().unwrap_or_default();
     let is_answer = match operation {
-        Operation::Chat => !choices.is_empty(),
-        Operation::Embeddings | Operation::Images => answer.data.0,
+        Operation::Embeddings => answer.data.0,
+        _ => !choices.is_empty(),
     };
     if !is_answer {
-        let expected = if operation == Operation::Chat {
-            "choices"
-        } else {
-            "data"
+        let expected = match operation {
+            Operation::Embeddings => "data",
+            _ => "choices",
         };
         return Err(protocol(format!("the answer has no `{expected}`")));
     }
@@ -117,7 +116,26 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
         .and_then(|choice| choice.finish_reason.as_str())
         .map(finish_reason);
     let usage = answer.usage.as_ref().and_then(WireUsage::counts);
-    Ok(WholeReply { usage, finish, bytes })
+    let issued = match finish {
+        Some(FinishReason::ToolCalls) => call_ids(text),
+        _ => Vec::new(),
+    };
+    Ok(WholeReply {
+        usage,
+        finish,
+        bytes,
+        issued,
+    })
+}
+
+/// The ids of the tool calls of an answer.
+fn call_ids(answer: &str) -> Vec<Box<str>> {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let choices = answer["choices"].as_array().into_iter().flatten();
+    let calls = choices.flat_map(|choice| choice["message"]["tool_calls"].as_array().into_iter().flatten());
+    calls
+        .filter_map(|call| call["id"].as_str().map(Into::into))
+        .collect()
 }
 
 #[cfg(test)]

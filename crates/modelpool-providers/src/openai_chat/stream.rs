@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error;
 use super::response::{WireUsage, finish_reason};
+use crate::failure::from_object;
 use crate::json::{Count, PlainText, Presence, Text, lenient_object};
 use crate::likeness::Likeness;
 use crate::sse;
@@ -35,6 +35,7 @@ lenient_object! {
     struct ChoiceFacts<'a> {
         index: Count = "index",
         delta: DeltaFacts<'a> = "delta",
+        text: Presence = "text", // of the older form, which has no delta
         finish_reason: Text<'a> = "finish_reason",
     }
 }
@@ -101,7 +102,7 @@ impl Reader {
         };
         if let Some(object) = facts.error.filter(|raw| raw.get() != "null") {
             let object: Value = serde_json::from_str(object.get()).unwrap_or(Value::Null);
-            return Err(error::from_object(&object, secrets));
+            return Err(from_object(&object, secrets));
         }
         let choices = facts.choices.unwrap_or_default();
         let usage = facts.usage.as_ref().and_then(WireUsage::counts);
@@ -115,7 +116,7 @@ impl Reader {
             let reasons = delta.reasoning_content.0 || delta.reasoning.0;
             let other = [delta.refusal, delta.tool_calls, delta.function_call, delta.audio];
             other_output |= other.contains(&Presence(true));
-            meaningful |= delta.content.present || reasons || other_output;
+            meaningful |= delta.content.present || choice.text.0 || reasons || other_output;
             if let Some(word) = choice.finish_reason.as_str() {
                 self.finished |= bit;
                 meaningful = true;
@@ -178,6 +179,7 @@ struct Chunk {
 struct ChunkChoice {
     index: u32,
     delta: Value,
+    text: Option<String>,
 }
 
 /// What an event says.
@@ -190,7 +192,12 @@ pub(crate) fn deltas(raw: &[u8]) -> Vec<Delta> {
         .choices
         .iter()
         .flat_map(|choice| {
-            parts(&choice.delta).into_iter().map(|part| Delta {
+            let older = choice
+                .text
+                .clone()
+                .filter(|text| !text.is_empty())
+                .map(Part::Text);
+            parts(&choice.delta).into_iter().chain(older).map(|part| Delta {
                 choice: choice.index,
                 part,
             })

@@ -6,8 +6,10 @@ use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
 use super::decoder::ChatDecoder;
-use super::{answer, write};
+use super::{answer, embed, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
+use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Target, Wire};
 
@@ -76,6 +78,24 @@ impl ChatWire {
     };
 }
 
+/// Where an operation stands below the base: <https://platform.openai.com/docs/api-reference>. Reranking is not
+/// OpenAI's own; servers of this wire that have it have it there.
+pub(super) const fn path_of(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Chat => "/chat/completions",
+        Operation::Embeddings => "/embeddings",
+        Operation::Images => "/images/generations",
+        Operation::Completions => "/completions",
+        Operation::Moderations => "/moderations",
+        Operation::Rerank => "/rerank",
+        Operation::Transcriptions => "/audio/transcriptions",
+        Operation::Translations => "/audio/translations",
+        Operation::Speech => "/audio/speech",
+        Operation::ImageEdits => "/images/edits",
+        Operation::ImageVariations => "/images/variations",
+    }
+}
+
 impl Wire for ChatWire {
     fn base_url(&self, given: &Uri) -> String {
         let scheme = given.scheme_str().unwrap_or("https");
@@ -88,12 +108,7 @@ impl Wire for ChatWire {
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
-        let path = match target.operation {
-            Operation::Chat => "/chat/completions",
-            Operation::Embeddings => "/embeddings",
-            Operation::Images => "/images/generations",
-        };
-        Ok(format!("{base}{path}"))
+        Ok(format!("{base}{}", path_of(target.operation)))
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
@@ -109,6 +124,18 @@ impl Wire for ChatWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {
+        embed::body(target.model, asked)
+    }
+
+    fn read_embeddings(&self, body: &Bytes, inputs: usize) -> Result<Embeddings, Broken> {
+        embed::read_answer(body, inputs)
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Ok(ModelList::OPENAI)
     }
 
     fn framing(&self) -> Framing {

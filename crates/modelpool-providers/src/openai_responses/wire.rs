@@ -8,6 +8,7 @@ use modelpool_core::Operation;
 use super::decoder::ResponsesDecoder;
 use super::{answer, write};
 use crate::framing::Framing;
+use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
 use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
@@ -30,8 +31,7 @@ impl Wire for ResponsesWire {
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
         match target.operation {
             Operation::Chat => Ok(format!("{base}/responses")),
-            Operation::Embeddings => Err("the Responses wire has no embeddings".to_owned()),
-            Operation::Images => Err("the Responses wire has no images from a text".to_owned()),
+            other => Err(format!("the Responses wire has no {}", other.words())),
         }
     }
 
@@ -51,6 +51,10 @@ impl Wire for ResponsesWire {
 
     fn describe(&self, base: &str, _model: &str) -> Option<Question> {
         Some(Question::get(format!("{base}/models")))
+    }
+
+    fn model_list(&self) -> Result<ModelList, &'static str> {
+        Ok(ModelList::OPENAI)
     }
 
     fn framing(&self) -> Framing {

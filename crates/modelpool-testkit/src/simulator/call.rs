@@ -9,6 +9,8 @@ use super::embeddings::EmbeddingsRequest;
 use super::endpoint::Endpoint;
 use super::images::ImagesRequest;
 use super::models;
+use super::native::{self, NativeEmbeddings};
+use super::passed::Passed;
 use super::reply::Reply;
 use super::state::{SimulatedModel, State};
 
@@ -17,6 +19,9 @@ pub(super) enum Call<'a> {
     Chat(Box<ChatRequest<'a>>),
     Embeddings(EmbeddingsRequest),
     Images(ImagesRequest),
+    Passed(Passed),
+    NativeEmbeddings(NativeEmbeddings),
+    NativeModels { gemini: bool },
     ListModels,
     Model(String),
 }
@@ -39,6 +44,16 @@ impl<'a> Call<'a> {
                     None => Call::ListModels,
                 }
             }
+            Endpoint::Completions
+            | Endpoint::Moderations
+            | Endpoint::Rerank
+            | Endpoint::Transcriptions
+            | Endpoint::Speech
+            | Endpoint::ImageForms => Call::Passed(Passed::parse(endpoint, body)?),
+            Endpoint::NativeEmbeddings => Call::NativeEmbeddings(NativeEmbeddings::parse(path, body)?),
+            Endpoint::NativeModels => Call::NativeModels {
+                gemini: path != "/api/tags",
+            },
             Endpoint::Unknown => {
                 return Err(ApiError::not_found(format!("Invalid URL ({path})")));
             }
@@ -51,8 +66,10 @@ impl<'a> Call<'a> {
             Call::Chat(request) => Some(&request.model),
             Call::Embeddings(request) => Some(&request.model),
             Call::Images(request) => Some(request.model()),
+            Call::Passed(request) => Some(request.model()),
+            Call::NativeEmbeddings(request) => Some(&request.model),
             Call::Model(name) => Some(name),
-            Call::ListModels => None,
+            Call::ListModels | Call::NativeModels { .. } => None,
         }
     }
 
@@ -65,6 +82,9 @@ impl<'a> Call<'a> {
                 known(state, request.model())?;
                 request.answer()
             }
+            Call::Passed(request) => request.answer(known(state, request.model())?),
+            Call::NativeEmbeddings(request) => request.answer(known(state, &request.model)?),
+            Call::NativeModels { gemini } => Ok(native::models(state, *gemini)),
             Call::ListModels => Ok(models::list(state)),
             Call::Model(name) => {
                 known(state, name)?;
@@ -80,7 +100,7 @@ fn known<'a>(state: &'a State, model: &str) -> Result<&'a SimulatedModel, ApiErr
 
 /// A segment of a path as it was meant: clients write the slash of
 /// `vendor/model` as `%2F`. What is not a valid escape stays as it is.
-fn percent_decoded(segment: &str) -> String {
+pub(super) fn percent_decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

@@ -123,7 +123,7 @@ impl EmbeddingsRequest {
     }
 }
 
-fn embed(text: &str, dimensions: usize) -> Vec<f32> {
+pub(super) fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0; dimensions];
     for word in words(text).take(MAX_WORDS) {
         add(&mut vector, &word.to_lowercase(), 1.0);

@@ -8,7 +8,7 @@ use super::api_error::ApiError;
 use super::reply::Reply;
 
 /// A transparent PNG of one pixel, in base64.
-const PIXEL: &str =
+pub(super) const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 /// OpenAI's limit.
 const MAX_IMAGES: u32 = 10;

@@ -12,6 +12,7 @@ mod connections;
 mod control;
 mod embeddings;
 mod faults;
+mod passed;
 mod refusals;
 mod streams;
 mod tools;

@@ -10,7 +10,7 @@ use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer};
 use cel::common::types::{CelBool, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString, Type};
 use cel::common::value::{CowVal, Val};
-use modelpool_core::{Capabilities, Flag, LiveState, ModelConfig, Numeric, Operation, RequestFacts, Support};
+use modelpool_core::{Capabilities, Flag, LiveState, ModelConfig, Numeric, RequestFacts, Support};
 use serde_json::{Map, Value};
 
 /// A value of the language that may borrow from the pool and the request.
@@ -41,11 +41,7 @@ type ReadFact = fn(&RequestFacts) -> Owned<'static>;
 
 const FACTS: [(&str, ReadFact); 18] = [
     ("operation", |facts| {
-        Box::new(CelString::from(match facts.operation {
-            Operation::Chat => "chat",
-            Operation::Embeddings => "embeddings",
-            Operation::Images => "images",
-        }))
+        Box::new(CelString::from(facts.operation.name()))
     }),
     ("stream", |facts| flag(facts.stream)),
     ("body_bytes", |facts| number(facts.body_bytes as f64)),

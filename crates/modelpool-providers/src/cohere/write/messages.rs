@@ -43,14 +43,14 @@ fn misplaced(at: &str, role: &str) -> Untranslatable {
 }
 
 fn instructions(message: &Message, at: &str) -> Result<Value, Untranslatable> {
-    let mut text = String::new();
+    let mut texts = Vec::with_capacity(message.content.len());
     for (part, content) in message.content.iter().enumerate() {
         match content {
-            Content::Text(part) => text.push_str(&part.text),
+            Content::Text(part) => texts.push(part.text.as_str()),
             _ => return Err(misplaced(&format!("{at}.content[{part}]"), "system")),
         }
     }
-    Ok(json!({"role": "system", "content": text}))
+    Ok(json!({"role": "system", "content": texts.join("\n\n")}))
 }
 
 /// A text, or parts where there is a picture.

@@ -18,7 +18,7 @@ fn read(body: &Value) -> Result<Answer, Broken> {
 }
 
 fn write(answer: &Answer) -> Value {
-    serde_json::from_slice(&GeminiCaller::default().write_answer(answer, "alias")).unwrap()
+    serde_json::from_slice(&GeminiCaller.write_answer(answer, "alias")).unwrap()
 }
 
 fn with_parts(parts: &Value, finish: &str) -> Value {
@@ -259,9 +259,7 @@ fn what_others_answer() {
     // Strangers' signatures come back from the caller as they were.
     let parts = expected["candidates"][0]["content"]["parts"].as_array().unwrap();
     let body = json!({"contents": [{"role": "model", "parts": &parts[..2]}]});
-    let back = GeminiCaller::default()
-        .conversation(body.to_string().as_bytes())
-        .unwrap();
+    let back = GeminiCaller.conversation(body.to_string().as_bytes()).unwrap();
     assert_eq!(back.messages[0].content, answer.choices[0].content[..2]);
 
     answer.choices[0].content = vec![Content::text("x"), call("i", "{\"a\":")];

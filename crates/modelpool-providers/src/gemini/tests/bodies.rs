@@ -11,7 +11,7 @@ use crate::openai_chat::read::BodyError;
 use crate::wire::Caller;
 
 pub(super) fn read(body: &Value) -> Result<Conversation, BodyError> {
-    GeminiCaller::default().conversation(body.to_string().as_bytes())
+    GeminiCaller.conversation(body.to_string().as_bytes())
 }
 
 fn ask() -> Value {
@@ -52,6 +52,28 @@ fn messages_in_both_forms_of_names() {
         assert_eq!(contents_of(&read), expected);
         assert!(read.untranslatable.is_empty() && read.hints.is_empty());
     }
+}
+
+#[test]
+fn a_request_whose_tokens_are_counted_may_stand_within() {
+    let counted = read(&json!({"generateContentRequest": ask()})).unwrap();
+    assert_eq!(counted, read(&ask()).unwrap());
+}
+
+#[test]
+fn an_answer_that_was_kept_in_pieces_is_one_turn() {
+    let said = |text: &str| json!({"role": "model", "parts": [{"text": text}]});
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "?"}]},
+        {"role": "model", "parts": [{"text": "hm", "thought": true}]}, said("It "), said("is"), said(""), said(" so."),
+        {"role": "model", "parts": [{"functionCall": {"id": "i", "name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"text": "!"}]}, said("Yes."),
+    ]});
+    let read = read(&body).unwrap();
+    let roles: Vec<Role> = read.messages.iter().map(|message| message.role).collect();
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::Assistant]);
+    let answer = &read.messages[1];
+    assert_eq!((answer.content.len(), answer.text()), (3, "It is so.".to_owned()));
 }
 
 #[test]
@@ -335,5 +357,5 @@ fn faults_say_what_would_be_accepted() {
         let error = read(&body).unwrap_err();
         assert_eq!((error.param.as_deref(), error.message.as_str()), (param, message));
     }
-    assert!(GeminiCaller::default().conversation(b"{\"contents\"").is_err());
+    assert!(GeminiCaller.conversation(b"{\"contents\"").is_err());
 }

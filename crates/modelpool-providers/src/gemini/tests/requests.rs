@@ -85,7 +85,14 @@ fn instructions_stand_apart_and_turns_are_merged() {
         says(Role::System, "Be brief."),
         says(Role::User, "a"),
         says(Role::User, "b"),
-        says(Role::System, "Be kind."),
+        Message::new(
+            Role::System,
+            vec![
+                Content::text("Be kind."),
+                Content::text(""),
+                Content::text("Be fair."),
+            ],
+        ),
         says(Role::Assistant, "c"),
         says(Role::Assistant, ""),
         says(Role::User, "d"),
@@ -96,7 +103,7 @@ fn instructions_stand_apart_and_turns_are_merged() {
             {"role": "model", "parts": [{"text": "c"}]},
             {"role": "user", "parts": [{"text": "d"}]},
         ],
-        "systemInstruction": {"parts": [{"text": "Be brief.\n\nBe kind."}]},
+        "systemInstruction": {"parts": [{"text": "Be brief.\n\nBe kind.\n\nBe fair."}]},
     });
     assert_eq!(body(&conversation), expected);
 }

@@ -101,7 +101,7 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn no_body_panics(body in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-        let _ = GeminiCaller::default().conversation(&bytes);
+        let _ = GeminiCaller.conversation(&bytes);
         let _ = read(&body);
         let _ = read(&with("contents", body.clone()));
         for name in ["contents", "generationConfig", "tools", "toolConfig", "systemInstruction"] {

@@ -1,0 +1,230 @@
+//! What is passed through whole, whatever it is: forms and recordings, texts, lists of scores.
+//!
+//! The answer is read only as far as telling whether it is one, and what it used.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Uri};
+use modelpool_core::provider::{RequestBody, WholeReply};
+use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::exchange::{Answered, Exchange};
+use crate::json::{Count, Presence, lenient_object};
+use crate::translate::error_of;
+use crate::wire::Broken;
+
+lenient_object! {
+    /// OpenAI's names for images and audio, and the older ones that other servers use.
+    struct PassedUsage<'a> {
+        input: Count = "input_tokens",
+        output: Count = "output_tokens",
+        prompt: Count = "prompt_tokens",
+        completion: Count = "completion_tokens",
+        total: Count = "total_tokens",
+        details: Details<'a> = "input_tokens_details",
+    }
+}
+
+lenient_object! {
+    struct Details<'a> {
+        cached: Count = "cached_tokens",
+    }
+}
+
+lenient_object! {
+    struct PassedAnswer<'a> {
+        data: Presence = "data",
+        results: Presence = "results",
+        usage: PassedUsage<'a> = "usage",
+        error: Option<&'a RawValue> = "error",
+    }
+}
+
+impl PassedUsage<'_> {
+    /// `None` where nothing is counted in tokens.
+    fn counts(&self) -> Option<Usage> {
+        let output_tokens = self.output.0.max(self.completion.0);
+        let input = self.input.0.max(self.prompt.0);
+        // Servers that rerank count everything together, and it is all input.
+        let input_tokens = match input + output_tokens {
+            0 => self.total.0,
+            _ => input,
+        };
+        let usage = Usage {
+            input_tokens,
+            cached_input_tokens: self.details.cached.0.min(input_tokens),
+            output_tokens,
+            ..Usage::default()
+        };
+        (usage.total_tokens() > 0).then_some(usage)
+    }
+}
+
+/// What an answer is, by its content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Events,
+    Html,
+    Other,
+}
+
+/// A request with a caller's body, in the form the caller gave it.
+pub(crate) fn request(
+    exchange: &Exchange,
+    uri: &Uri,
+    body: Bytes,
+    caller: &RequestBody,
+) -> http::Request<Bytes> {
+    let mut request = exchange.request(Method::POST, uri, body);
+    if let Some(kind) = &caller.form {
+        request.headers_mut().insert(CONTENT_TYPE, kind.clone());
+    }
+    request
+}
+
+/// Sends it, and reads the answer.
+///
+/// # Errors
+/// Any failure before the end of the answer.
+pub(crate) async fn answer(
+    exchange: &Exchange,
+    sent: http::Request<Bytes>,
+    request: &ProviderRequest,
+) -> Result<Reply, Error> {
+    let answered = exchange.send(sent, &request.limits, false).await?;
+    let kind = kind_of(&answered);
+    let (head, bytes) = answered.whole(request.limits.idle).await?;
+    let usage =
+        read(request.facts.operation, kind, &bytes).map_err(|broken| error_of(broken, exchange.secrets()))?;
+    Ok(Reply {
+        head,
+        body: ReplyBody::Whole(WholeReply {
+            bytes,
+            usage,
+            finish: None,
+            issued: Vec::new(),
+        }),
+    })
+}
+
+fn kind_of(answered: &Answered) -> Kind {
+    let kinds: [(&[u8], Kind); 3] = [
+        (b"application/json", Kind::Json),
+        (b"text/event-stream", Kind::Events),
+        (b"text/html", Kind::Html),
+    ];
+    let found = kinds.into_iter().find(|(kind, _)| answered.is(kind));
+    found.map_or(Kind::Other, |(_, kind)| kind)
+}
+
+/// What an answer used, if it is one.
+fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>, Broken> {
+    let protocol = |message: String| Err(Broken::Protocol(message));
+    if bytes.is_empty() {
+        return protocol("the answer is empty".to_owned());
+    }
+    let needed = match operation {
+        Operation::Moderations | Operation::Rerank => Some("results"),
+        Operation::Images | Operation::ImageEdits | Operation::ImageVariations => Some("data"),
+        _ => None,
+    };
+    match (kind, needed) {
+        (Kind::Html, _) => return protocol("the answer is HTML".to_owned()),
+        // Who asked for events gets them, all at once.
+        (Kind::Events, _) | (Kind::Other, None) => return Ok(None),
+        (Kind::Json | Kind::Other, _) => {}
+    }
+    let answer: PassedAnswer<'_> = match serde_json::from_slice(bytes) {
+        Ok(answer) => answer,
+        Err(error) => return protocol(format!("the answer is not JSON: {error}")),
+    };
+    if let Some(error) = answer.error.filter(|raw| raw.get() != "null") {
+        let object: Value = serde_json::from_str(error.get()).unwrap_or(Value::Null);
+        return Err(Broken::Refusal(object));
+    }
+    match needed {
+        Some("results") if !answer.results.0 => protocol("the answer has no `results`".to_owned()),
+        Some("data") if !answer.data.0 => protocol("the answer has no `data`".to_owned()),
+        _ => Ok(answer.usage.counts()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(operation: Operation, kind: Kind, body: &str) -> Result<Option<(u64, u64)>, String> {
+        match read(operation, kind, body.as_bytes()) {
+            Ok(usage) => Ok(usage.map(|usage| (usage.input_tokens, usage.output_tokens))),
+            Err(Broken::Protocol(message)) => Err(message),
+            Err(Broken::Refusal(object)) => Err(object.to_string()),
+        }
+    }
+
+    #[test]
+    fn usage_is_found_by_all_its_names() {
+        for (operation, body, expected) in [
+            (Operation::Moderations, r#"{"results":[{}]}"#, None),
+            (
+                Operation::Rerank,
+                r#"{"results":[{}],"usage":{"total_tokens":9}}"#,
+                Some((9, 0)),
+            ),
+            (
+                Operation::ImageEdits,
+                r#"{"data":[{}],"usage":{"input_tokens":5,"output_tokens":7,"total_tokens":12}}"#,
+                Some((5, 7)),
+            ),
+            (
+                Operation::Images,
+                r#"{"data":[{}],"usage":{"prompt_tokens":5}}"#,
+                Some((5, 0)),
+            ),
+            (
+                Operation::Transcriptions,
+                r#"{"text":"","usage":{"type":"duration","seconds":3}}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(used(operation, Kind::Json, body), Ok(expected), "{body}");
+        }
+        for kind in [Kind::Other, Kind::Events] {
+            assert_eq!(used(Operation::Speech, kind, "\u{0}ID3"), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        let error = r#"{"error":{"message":"no"}}"#;
+        for (operation, kind, body, expected) in [
+            (Operation::Speech, Kind::Other, "", "the answer is empty"),
+            (Operation::Speech, Kind::Html, "<p>", "the answer is HTML"),
+            (Operation::Speech, Kind::Json, error, r#"{"message":"no"}"#),
+            (
+                Operation::Transcriptions,
+                Kind::Json,
+                error,
+                r#"{"message":"no"}"#,
+            ),
+            (
+                Operation::Rerank,
+                Kind::Other,
+                "{}",
+                "the answer has no `results`",
+            ),
+            (
+                Operation::ImageEdits,
+                Kind::Json,
+                "{}",
+                "the answer has no `data`",
+            ),
+        ] {
+            assert_eq!(used(operation, kind, body), Err(expected.to_owned()), "{body}");
+        }
+        let broken = used(Operation::Moderations, Kind::Other, "no").unwrap_err();
+        assert!(broken.starts_with("the answer is not JSON"), "{broken}");
+    }
+}

@@ -1,0 +1,82 @@
+//! Anthropic's messages: <https://platform.claude.com/docs/en/api/messages>.
+
+use serde_json::{Value, json};
+
+use super::{Frames, Said, Speech, event};
+
+pub(super) struct Anthropic;
+
+fn message(said: &Said) -> Value {
+    json!({
+        "id": "msg_7", "type": "message", "role": "assistant", "model": "served-model", "content": [],
+        "stop_reason": null, "stop_sequence": null,
+        "usage": {"input_tokens": said.input_tokens, "output_tokens": 1},
+    })
+}
+
+fn grown(delta: &Value) -> Vec<u8> {
+    event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+}
+
+impl Speech for Anthropic {
+    fn whole(&self, said: &Said) -> Value {
+        let mut answer = message(said);
+        answer["content"] = match &said.call {
+            Some(call) => {
+                json!([{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}])
+            }
+            None => json!([{"type": "text", "text": said.whole_text()}]),
+        };
+        answer["stop_reason"] = said.word("end_turn", "max_tokens", "tool_use");
+        answer["usage"]["output_tokens"] = said.output_tokens.into();
+        answer
+    }
+
+    fn stream(&self, said: &Said) -> Frames {
+        let block = match &said.call {
+            Some(call) => json!({"type": "tool_use", "id": call.id, "name": call.name, "input": {}}),
+            None => json!({"type": "text", "text": ""}),
+        };
+        let begin = event(&json!({"type": "message_start", "message": message(said)}));
+        let open = event(&json!({"type": "content_block_start", "index": 0, "content_block": block}));
+        let text = |text: &String| grown(&json!({"type": "text_delta", "text": text}));
+        let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
+        if let Some(call) = &said.call {
+            let arguments = call.arguments.to_string();
+            pieces.push(grown(
+                &json!({"type": "input_json_delta", "partial_json": arguments}),
+            ));
+        }
+        let mut tail = vec![event(&json!({"type": "content_block_stop", "index": 0}))];
+        if said.finish.is_some() {
+            tail.push(event(&json!({
+                "type": "message_delta",
+                "delta": {
+                    "stop_reason": said.word("end_turn", "max_tokens", "tool_use"), "stop_sequence": null,
+                },
+                "usage": {"output_tokens": said.output_tokens},
+            })));
+        }
+        tail.push(event(&json!({"type": "message_stop"})));
+        Frames {
+            head: vec![begin, open],
+            pieces,
+            tail,
+        }
+    }
+
+    fn refusal(&self, status: u16) -> Value {
+        let (kind, message) = match status {
+            400 => (
+                "invalid_request_error",
+                "temperature: Input should be less than or equal to 1",
+            ),
+            401 => ("authentication_error", "invalid x-api-key"),
+            404 => ("not_found_error", "model: claude-sonnet-4-5"),
+            429 => ("rate_limit_error", "This request would exceed your rate limit."),
+            529 => ("overloaded_error", "Overloaded"),
+            _ => ("api_error", "Internal server error"),
+        };
+        json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_7"})
+    }
+}
