@@ -24,6 +24,7 @@ mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;
+mod listing;
 mod model_list;
 mod multipart;
 #[cfg(test)]

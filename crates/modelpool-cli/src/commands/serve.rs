@@ -65,6 +65,7 @@ pub(crate) fn run(
             never = logging.flush_from_time_to_time() => match never {},
             never = send(&mut spans, &pool) => match never {},
             never = check_health(config.health_check, &pool) => match never {},
+            never = warm_up(&pool) => match never {},
         };
         if let Some(spans) = &mut spans {
             spans.finish(&pool).await;
@@ -79,6 +80,12 @@ async fn check_health(pause: Option<Duration>, pool: &ModelPool) -> Infallible {
         Some(pause) => pool.watch_health(pause).await,
         None => std::future::pending().await,
     }
+}
+
+/// Makes ready the models that are marked so, while others are served already.
+async fn warm_up(pool: &ModelPool) -> Infallible {
+    pool.warm_up_marked().await;
+    std::future::pending().await
 }
 
 /// Sends spans where there is somebody who takes them.

@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod completions_and_man;
 mod demo;
+mod detect_and_warmup;
 mod import;
 mod init;
 mod run;

@@ -10,11 +10,11 @@ use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use modelpool_core::continuation::{Continuation, Way};
-use modelpool_core::provider::Dialect;
+use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
-    StreamEvent,
+    BoxFuture, Error, ErrorKind, ListedModel, ModelConfig, Operation, Provider, ProviderRequest, Reply,
+    ReplyBody, StreamEvent, Warmth,
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -26,9 +26,10 @@ use super::stream::Reader;
 use super::wire::{ChatWire, path_of};
 use crate::embeddings::embed;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
+use crate::listing;
 use crate::model_list::ModelList;
 use crate::passing;
-use crate::provider::{address, call_translated, key_of};
+use crate::provider::{FREE_LIMITS, address, call_translated, is_cold, key_of};
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::sse::Splitter;
@@ -105,6 +106,19 @@ impl OpenAiChat {
         let is_prefill = continuation.is_some_and(|continuation| continuation.way == Way::Prefill);
         let own = self.prefill_chat.as_ref().filter(|_| is_prefill);
         own.unwrap_or(&self.chat)
+    }
+
+    async fn list(&self, limits: &CallLimits) -> Result<Value, Error> {
+        let uri = self.endpoint(ModelList::OPENAI.path)?;
+        let request = self.exchange.request(Method::GET, &uri, Bytes::new());
+        let answered = self.exchange.send(request, limits, false).await?;
+        let (_, bytes) = answered.whole(limits.idle).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::new(
+                ErrorKind::Protocol,
+                format!("the list of models is not JSON: {error}"),
+            )
+        })
     }
 
     async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
@@ -200,6 +214,20 @@ impl Provider for OpenAiChat {
             let list = ModelList::OPENAI;
             let uri = self.endpoint(list.path)?;
             list.fetch(&self.exchange, &uri, |_| Ok(())).await
+        })
+    }
+
+    fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
+        Box::pin(async move { Ok(listing::find(&self.list(&FREE_LIMITS).await?, &model_name)) })
+    }
+
+    fn warm_up(&self, _model_name: Arc<str>, limits: CallLimits) -> BoxFuture<'_, Result<Warmth, Error>> {
+        Box::pin(async move {
+            match self.list(&limits).await {
+                Err(error) if is_cold(&error) => Err(error),
+                // A server without a list has a connection all the same.
+                _ => Ok(Warmth::Connection),
+            }
         })
     }
 }
