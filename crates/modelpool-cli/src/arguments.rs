@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use modelpool::parts::engine::detect::DEFAULT_BUDGET;
 
 /// A pool of language models: every request goes to the model that fits it.
 ///
@@ -93,6 +94,23 @@ pub(crate) enum Command {
     ///
     /// Without a message, what is piped in is the message; with one, it comes after it.
     Chat(ChatArguments),
+    /// Find out what models can do, by asking them
+    ///
+    /// Makes small real calls of each model, one for each capability: streaming, a system message,
+    /// embeddings, prefill, JSON of a schema, a round of tools, a number in a small picture, and the
+    /// longest context, as far as the budget of tokens goes. Reads what the server's own list says, too.
+    /// Afterwards there is a line to put into the configuration.
+    ///
+    /// With --dry-run nothing is called: it says what would be asked, and what that costs at most.
+    Detect(DetectArguments),
+    /// Make a model ready, and tell what that saves
+    ///
+    /// Measures the first call of a model without and with a warm-up before it: connection, TLS, and on
+    /// servers that load models when they are asked for (Ollama) the load.
+    ///
+    /// Makes two calls with one short message. A model that the server has loaded already is warm in
+    /// both.
+    Warmup(WarmupArguments),
     /// Tell how the models of a running gateway perform
     ///
     /// Asks a running gateway how its models performed: calls, successes, latency, tokens, cost and
@@ -213,6 +231,45 @@ pub(crate) struct ModelsArguments {
     /// List models of the catalog instead: those whose provider, name and mode contain every word
     #[arg(long, value_name = "SEARCH")]
     pub(crate) catalog: Option<String>,
+}
+
+/// What `detect` is told.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  modelpool detect --dry-run                   what would be asked of every model, and its price
+  modelpool detect fast
+  modelpool detect fast --probe tools --probe vision
+  modelpool detect local --budget 200000       search the window as far as 100,000 tokens
+  modelpool detect fast --json | jq '.models[].found[] | {key, value}'")]
+pub(crate) struct DetectArguments {
+    /// The models; all of the configuration if none is named
+    #[arg(value_name = "ALIAS")]
+    pub(crate) aliases: Vec<String>,
+
+    /// Call nobody; say what would be asked, and what that may cost
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Most tokens of all calls of one model together, input and output
+    #[arg(long, value_name = "TOKENS", default_value_t = DEFAULT_BUDGET)]
+    pub(crate) budget: u64,
+
+    /// Make this probe only; can be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) probe: Vec<String>,
+}
+
+/// What `warmup` is told.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  modelpool warmup local
+  modelpool warmup local --json | jq .first_call_ms")]
+pub(crate) struct WarmupArguments {
+    /// The model
+    #[arg(value_name = "ALIAS")]
+    pub(crate) alias: String,
 }
 
 /// What `select` is told.

@@ -10,6 +10,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`capability`] | what a model can do, and how that is known |
+//! | [`finding`] | what probes and answers showed of it |
 //! | [`requirement`] | what a request needs, and whether a model meets it |
 //! | [`price`], [`usage`] | prices, token counts, what a call costs |
 //! | [`model`] | one entry of the pool |
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod continuation;
 pub mod error;
 pub mod facts;
+pub mod finding;
 pub mod live;
 pub mod model;
 pub mod nearest;
@@ -55,11 +57,12 @@ pub use capability::{Capabilities, CapabilityError, Fact, Flag, Numeric, Provena
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use error::{Error, ErrorKind, TimeoutKind, VendorError, Verdict};
 pub use facts::{Operation, RequestFacts};
+pub use finding::{Finding, Findings, Found};
 pub use live::LiveState;
 pub use model::{Extra, ModelConfig, ModelLimits, Timeouts};
 pub use plan::{Explanation, NoModelFits, Plan, PlanRequest};
 pub use price::Price;
-pub use provider::{Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, WholeReply};
+pub use provider::{ListedModel, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, Warmth, WholeReply};
 pub use ranking::{Ranked, Ranking};
 pub use requirement::{Missing, RequirementError, Requirements};
 pub use selector::{Candidate, Candidates, SelectContext, Selector, SelectorError};

@@ -47,6 +47,8 @@ pub struct ModelConfig {
     pub quota_group: Option<Arc<str>>,
     /// Headers and body members of the user's own.
     pub extra: Extra,
+    /// Whether it is made ready at the start, before anybody asks for it.
+    pub warm_up: bool,
 }
 
 impl ModelConfig {
@@ -70,6 +72,7 @@ impl ModelConfig {
             limits: ModelLimits::default(),
             quota_group: None,
             extra: Extra::default(),
+            warm_up: false,
         }
     }
 
@@ -121,6 +124,13 @@ impl ModelConfig {
     #[must_use]
     pub fn quota_group(mut self, group: impl Into<Arc<str>>) -> Self {
         self.quota_group = Some(group.into());
+        self
+    }
+
+    /// Sets whether it is made ready at the start, before anybody asks for it.
+    #[must_use]
+    pub fn warm_up(mut self, warm_up: bool) -> Self {
+        self.warm_up = warm_up;
         self
     }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
 
+use crate::capability::Flag;
 use crate::continuation::Continuation;
 use crate::error::Error;
 use crate::facts::RequestFacts;
@@ -117,6 +119,50 @@ pub trait Provider: Send + Sync + fmt::Debug {
             ))
         })
     }
+
+    /// What the upstream itself says of a model; `None` where it says nothing of it. Free: no model is run.
+    ///
+    /// # Errors
+    /// As [`Provider::call`].
+    fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
+        drop(model_name);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Does beforehand what the first call would wait for: the connection with TLS, and the model's load on
+    /// servers that load it when it is asked for. Free: nothing is generated. By default nothing.
+    ///
+    /// # Errors
+    /// The upstream cannot be reached, or refuses the key, or cannot load the model.
+    fn warm_up(&self, model_name: Arc<str>, limits: CallLimits) -> BoxFuture<'_, Result<Warmth, Error>> {
+        drop((model_name, limits));
+        Box::pin(async { Ok(Warmth::Nothing) })
+    }
+}
+
+/// What an upstream's own list says of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListedModel {
+    /// The vendor's name of it.
+    pub name: String,
+    /// Tokens of input and output together.
+    pub context_window: Option<u64>,
+    /// Tokens of output.
+    pub max_tokens: Option<u64>,
+    /// What it has, or lacks.
+    pub flags: Vec<(Flag, bool)>,
+}
+
+/// What a warm-up made ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warmth {
+    /// Nothing: this provider has nothing to prepare.
+    Nothing,
+    /// A connection stands open.
+    Connection,
+    /// The model is loaded, over a connection that stands open.
+    Model,
 }
 
 /// An answer.

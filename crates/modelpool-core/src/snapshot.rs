@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 
 use crate::breaker::BreakerSettings;
 use crate::capability::{Capabilities, CapabilityError};
+use crate::clock::UnixMillis;
+use crate::finding;
 use crate::live::{LiveBook, LiveState};
 use crate::model::{ModelConfig, Timeouts};
 use crate::nearest::nearest;
@@ -119,6 +121,8 @@ impl FromIterator<ModelIndex> for ModelSet {
 #[derive(Debug)]
 pub struct ModelEntry {
     config: ModelConfig,
+    /// What was said of it, where something was found that lies over that.
+    said: Option<Box<Capabilities>>,
     live: Arc<LiveState>,
     provider: OnceLock<Arc<dyn Provider>>,
 }
@@ -130,10 +134,42 @@ impl ModelEntry {
         &self.config.alias
     }
 
-    /// How it is reached, and what it can do.
+    /// How it is reached, and what it can do as far as is known at this moment.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// What the user, the catalog and the defaults say it can do, whatever was found out.
+    #[must_use]
+    pub fn said(&self) -> &Capabilities {
+        self.said.as_deref().unwrap_or(&self.config.capabilities)
+    }
+
+    /// The entry with what was found laid over what was said, and when to look again. `None` where it stays as
+    /// it is.
+    fn renewed(&self, now: UnixMillis) -> (Option<Self>, UnixMillis) {
+        let found = self.live.findings().over(self.said(), now);
+        let (known, until) = match found {
+            Some((known, until)) => (known, until),
+            None if self.said.is_none() => return (None, NEVER),
+            None => (self.said().clone(), NEVER),
+        };
+        if known == self.config.capabilities {
+            return (None, until);
+        }
+        let said = self.said();
+        let renewed = Self {
+            said: (*said != known).then(|| Box::new(said.clone())),
+            config: ModelConfig {
+                capabilities: known,
+                ..self.config.clone()
+            },
+            live: Arc::clone(&self.live),
+            // Connections, and what was learned of the address, stay.
+            provider: self.provider.clone(),
+        };
+        (Some(renewed), until)
     }
 
     /// What is measured of it.
@@ -230,6 +266,9 @@ pub enum Resolved {
     Model(ModelIndex, Arc<str>),
 }
 
+/// No moment at all.
+const NEVER: UnixMillis = UnixMillis(u64::MAX);
+
 /// The pool at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -253,6 +292,8 @@ pub struct Draft {
     default: Option<Arc<str>>,
     /// The default was removed, and the next is chosen by the user alone.
     default_removed: bool,
+    /// When something that was found stops counting.
+    renew_at: UnixMillis,
 }
 
 /// A change to the pool that cannot be made.
@@ -329,6 +370,7 @@ impl Draft {
             pools: Vec::new(),
             default: None,
             default_removed: false,
+            renew_at: NEVER,
         }
     }
 
@@ -356,6 +398,7 @@ impl Draft {
         self.entries.push(Arc::new(ModelEntry {
             live: self.book.state_of(&config),
             config,
+            said: None,
             provider: OnceLock::new(),
         }));
         Ok(self)
@@ -391,6 +434,19 @@ impl Draft {
         self.check_known(alias)?;
         self.default = Some(alias.into());
         Ok(self)
+    }
+
+    /// Lays what was found out about the models over what was said of them.
+    pub fn renew(&mut self, now: UnixMillis) -> &mut Self {
+        self.renew_at = NEVER;
+        for entry in &mut self.entries {
+            let (renewed, until) = entry.renewed(now);
+            self.renew_at = self.renew_at.min(until);
+            if let Some(renewed) = renewed {
+                *entry = Arc::new(renewed);
+            }
+        }
+        self
     }
 
     /// Sets when breakers open, for the entries added from now on.
@@ -502,6 +558,13 @@ impl Snapshot {
     #[must_use]
     pub fn edit(&self) -> Draft {
         self.draft.clone()
+    }
+
+    /// Whether something that was found has stopped counting by now, so that the next snapshot knows better.
+    #[inline]
+    #[must_use]
+    pub fn is_outdated(&self, now: UnixMillis) -> bool {
+        now >= self.draft.renew_at
     }
 
     /// The model at a place of **this** snapshot.
@@ -641,6 +704,16 @@ impl Snapshot {
         keys.into_iter().collect()
     }
 
+    /// What was found out about a model, each with what shows it.
+    fn found(&self, entry: &ModelEntry) -> Vec<Value> {
+        // A snapshot is made anew when a finding stops counting, so all that are there count.
+        let findings = entry.live().findings().current(UnixMillis(0));
+        findings
+            .iter()
+            .map(|finding| finding::describe(finding, entry.said()))
+            .collect()
+    }
+
     /// Every model as a JSON object, in the order of adding; no secrets.
     #[must_use]
     pub fn list_models(&self) -> Vec<Value> {
@@ -652,7 +725,7 @@ impl Snapshot {
                     .provenances()
                     .map(|(key, provenance)| (key.to_owned(), json!(provenance)))
                     .collect();
-                json!({
+                let mut model = json!({
                     "alias": *config.alias,
                     "provider": config.provider,
                     "model_name": *config.model_name,
@@ -660,7 +733,12 @@ impl Snapshot {
                     "default": self.default == Some(index),
                     "capabilities": config.capabilities,
                     "provenance": provenance,
-                })
+                });
+                let found = self.found(entry);
+                if !found.is_empty() {
+                    model["found"] = found.into();
+                }
+                model
             })
             .collect()
     }

@@ -42,6 +42,15 @@ pub struct Call {
     pub scope: Scope,
     /// The trace of the caller's that it belongs to.
     pub trace: Option<CallerTrace>,
+    /// The pool itself asks, to find out what the model can do; `None` for every caller.
+    pub probe: Option<Probe>,
+}
+
+/// A call by which the pool finds out what a model can do.
+#[derive(Clone, Debug, Default)]
+pub struct Probe {
+    /// The beginning of the answer, from which the model is to go on.
+    pub(crate) prefill: Option<Arc<str>>,
 }
 
 impl Call {
@@ -59,6 +68,11 @@ impl Call {
     /// [`ErrorKind::InvalidRequest`] with the member at fault.
     pub fn read_chat(dialect: Dialect, bytes: bytes::Bytes, address: &AddressedCall) -> Result<Self, Error> {
         Self::of(read_chat(dialect, bytes, address).map_err(invalid)?)
+    }
+
+    /// The beginning of the answer that a probe has the model go on from.
+    pub(crate) fn prefill(&self) -> Option<&Arc<str>> {
+        self.probe.as_ref()?.prefill.as_ref()
     }
 
     /// Reads a request for vectors in any dialect that has them.
@@ -110,6 +124,7 @@ impl Call {
             options,
             scope: Scope::default(),
             trace: None,
+            probe: None,
         })
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool_core::breaker::BreakerState;
-use modelpool_core::{Error, ErrorKind, ModelEntry, TimeoutKind};
+use modelpool_core::{Error, ErrorKind, ModelEntry, TimeoutKind, Warmth};
 use tokio::time::Instant;
 
 use crate::pool::ModelPool;
@@ -50,7 +50,32 @@ impl ModelPool {
                 found.push(check);
             }
         }
+        for (_, entry) in snapshot.entries().filter(|(_, entry)| entry.config().warm_up) {
+            found.extend(self.ready(entry).await);
+        }
         found
+    }
+
+    /// Makes a model ready that is shut off, marked to be kept warm, and may be tried again by now, so that no request
+    /// waits for its load. If that loads the model it works again; if it only connects, a request has to find out.
+    async fn ready(&self, entry: &Arc<ModelEntry>) -> Option<HealthCheck> {
+        let now = Instant::now().into_std();
+        let breaker = entry.live().breaker(&entry.config().model_name, now);
+        if breaker.state(now) == BreakerState::Closed {
+            return None;
+        }
+        let probe = breaker.admit(now).ok()?;
+        let outcome = self.warm(entry).await;
+        let now = Instant::now().into_std();
+        match &outcome {
+            Ok(Warmth::Model) => probe.succeeded(now),
+            Ok(Warmth::Connection | Warmth::Nothing) => drop(probe),
+            Err(_) => probe.failed(now),
+        }
+        Some(HealthCheck {
+            alias: Arc::clone(&entry.config().alias),
+            error: outcome.err(),
+        })
     }
 
     /// Checks again and again, with that pause between, until it is dropped.

@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use modelpool_core::selector::Ticket;
 use modelpool_core::snapshot::{AUTO, Draft, Pool};
 use modelpool_core::trace_context::TraceIds;
 use modelpool_core::{
     BoxFuture, BreakerSettings, Clock, Error, ErrorKind, Explanation, ModelConfig, ModelEntry, NoModelFits,
     Operation, PoolDefinition, PoolError, RequestFacts, RequestSpan, Requirements, Resolved, SelectContext,
-    Selector, SelectorError, Snapshot, SpanId, SystemClock, Timeouts, Transport,
+    Selector, SelectorError, Snapshot, SpanId, SystemClock, Timeouts, Transport, UnixMillis,
 };
 use modelpool_providers::{Environment, HttpTransport, ProviderContext, ProviderRegistry, catalog};
 use serde_json::{Map, Value};
@@ -81,7 +81,7 @@ pub(crate) struct Inner {
     changing: Mutex<()>,
     registry: ProviderRegistry,
     context: ProviderContext,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sinks: Arc<[Arc<dyn SettlementSink>]>,
     pub(crate) retry: RetryPolicy,
     pub(crate) on_loss: OnLoss,
@@ -207,13 +207,36 @@ impl ModelPool {
     /// Every model as a JSON object, in the order of adding; no secrets.
     #[must_use]
     pub fn list_models(&self) -> Vec<Value> {
-        self.inner.snapshot.load().list_models()
+        self.snapshot().list_models()
     }
 
     /// The pool at this moment.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.inner.snapshot.load_full()
+        Arc::clone(&self.present(self.inner.clock.now()))
+    }
+
+    /// The pool at this moment, made anew first where something that was found has stopped counting.
+    fn present(&self, now: UnixMillis) -> Guard<Arc<Snapshot>> {
+        let snapshot = self.inner.snapshot.load();
+        if !snapshot.is_outdated(now) {
+            return snapshot;
+        }
+        drop(snapshot);
+        self.renew(now);
+        self.inner.snapshot.load()
+    }
+
+    /// Makes the snapshot anew if it is outdated; one of those who notice does it.
+    #[cold]
+    fn renew(&self, now: UnixMillis) {
+        let _changing = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.inner.snapshot.load();
+        if snapshot.is_outdated(now) {
+            let mut draft = snapshot.edit();
+            draft.renew(now);
+            self.inner.snapshot.store(Arc::new(draft.build()));
+        }
     }
 
     /// Makes any change to the pool, as one step.
@@ -224,6 +247,7 @@ impl ModelPool {
         let _changing = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut draft = self.inner.snapshot.load().edit();
         edit(&mut draft)?;
+        draft.renew(self.inner.clock.now());
         self.inner.snapshot.store(Arc::new(draft.build()));
         Ok(())
     }
@@ -233,7 +257,8 @@ impl ModelPool {
     /// # Errors
     /// No model fits (with what each lacks), or the selector failed.
     pub fn select(&self, requirements: &Requirements) -> Result<Arc<ModelEntry>, SelectError> {
-        let snapshot = self.inner.snapshot.load();
+        let now = self.inner.clock.now();
+        let snapshot = self.present(now);
         let pool = snapshot.auto();
         let (facts, values) = (RequestFacts::default(), Map::new());
         let ticket = Ticket::from_counter(&self.inner.counter, self.inner.seed);
@@ -244,7 +269,7 @@ impl ModelPool {
             preferences: &pool.definition.preferences,
             facts: &facts,
             values: &values,
-            now: self.inner.clock.now(),
+            now,
             ticket: &ticket,
         };
         // The pool of all models asks for nothing more unless it was configured to.
@@ -336,8 +361,9 @@ impl ModelPool {
 
     pub(crate) fn plan(&self, call: &Call) -> Result<modelpool_core::Plan, Error> {
         let inner = &self.inner;
-        let snapshot = inner.snapshot.load();
-        let mut plan = planning::plan(&snapshot, call, inner.clock.now(), &inner.counter, inner.seed)?;
+        let now = inner.clock.now();
+        let snapshot = self.present(now);
+        let mut plan = planning::plan(&snapshot, call, now, &inner.counter, inner.seed)?;
         self.stay(&mut plan);
         Ok(plan)
     }

@@ -24,7 +24,8 @@ use crate::walk::Walk;
 /// Makes a call.
 pub(crate) async fn run(pool: ModelPool, call: Call) -> Result<Answer, Error> {
     let mut walk = planned(pool, call)?;
-    match first_answer(&mut walk, None).await {
+    let prefill = walk.call.prefill().cloned();
+    match first_answer(&mut walk, prefill.as_ref()).await {
         Ok(accepted) => Ok(answer(walk, accepted)),
         Err(error) => {
             let error = error.after_attempts(walk.settling.calls());
@@ -95,8 +96,10 @@ pub(crate) async fn first_answer(walk: &mut Walk, delivered: Option<&Arc<str>>) 
                 Acceptance::FirstSuccess => return Ok(accepted),
             },
             Err(failures) => {
+                // A probe wants to know of a refusal to go on, not to be answered in another way.
+                let continues = delivered.is_some() && walk.call.probe.is_none();
                 for (index, error) in failures {
-                    walk.failed(index, error, delivered.is_some())?;
+                    walk.failed(index, error, continues)?;
                 }
             }
         }
@@ -113,8 +116,8 @@ async fn attempt(
     delivered: Option<&Arc<str>>,
 ) -> Result<Accepted, Failures> {
     let purpose = match delivered {
-        Some(_) => Purpose::Continue,
-        None => Purpose::Answer,
+        Some(_) if walk.call.probe.is_none() => Purpose::Continue,
+        _ => Purpose::Answer,
     };
     let patience = match walk.pool.inner.hedging {
         Some(_) if walk.call.facts.stream && delivered.is_none() => {
@@ -218,7 +221,9 @@ fn begin(
     );
     let continuation = delivered.map(|delivered| Continuation {
         delivered: Arc::clone(delivered),
-        way: if walk.restarts(index) {
+        way: if walk.call.probe.is_some() {
+            Way::Prefill
+        } else if walk.restarts(index) {
             Way::Restart
         } else if walk.takes_prefill(index) {
             Way::Prefill
@@ -278,6 +283,10 @@ fn ended(
         }
         Err(error) => {
             walk.settling.end_call(number, Some(&error));
+            // What a probe shows is judged where it is made.
+            if walk.call.probe.is_none() {
+                walk.pool.observe(walk.entry(index), &error);
+            }
             Err((index, error))
         }
     }

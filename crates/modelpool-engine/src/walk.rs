@@ -376,7 +376,8 @@ impl Walk {
             .iter()
             .find(|tried| tried.index == index)
             .map_or(1, |tried| tried.calls);
-        let may_again = calls <= policy.same_model;
+        // A probe is asked once: its budget counts on that.
+        let may_again = calls <= policy.same_model && self.call.probe.is_none();
         match error.kind() {
             ErrorKind::Server | ErrorKind::Connect if may_again => {
                 let at = now + policy.backoff(calls, self.random_share());
@@ -463,11 +464,11 @@ impl Walk {
     fn learn(&mut self, index: ModelIndex, error: &Error) {
         let learned = std::mem::take(&mut self.learned);
         self.learned = match error.kind() {
-            // Never again to a window as small.
+            // Never again to a window as small: the one that was named, whatever was declared.
             ErrorKind::ContextLength { window } => {
                 let capabilities = &self.entry(index).config().capabilities;
                 let declared = capabilities.number(Numeric::ContextWindow).value;
-                let too_small = window.map_or(declared, |window| (window as f64).max(declared));
+                let too_small = window.map_or(declared, |window| window as f64);
                 learned.bound(Numeric::ContextWindow, Bound::AtLeast(too_small + 1.0))
             }
             ErrorKind::Unsupported {

@@ -5,6 +5,8 @@
 //! | `GET /admin/v1/models` | the models, without secrets |
 //! | `GET /admin/v1/stats`, `/stats/{alias}` | how models performed |
 //! | `GET /admin/v1/breakers` | which of them are shut off |
+//! | `POST /admin/v1/detect/{alias}` | asks a model what it can do |
+//! | `POST /admin/v1/warmup/{alias}` | makes a model ready |
 //! | `GET /admin/v1/requests/{id}` | one of the last requests: its attempts and its plan |
 
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use modelpool::parts::core::nearest::did_you_mean;
 use modelpool::parts::core::statistics::{FlatStatistics, StatisticsReport};
@@ -27,6 +29,7 @@ use crate::calls::json_response;
 use crate::failure::Failure;
 use crate::request_head::{check_size, request_id};
 
+mod asking;
 mod key;
 
 pub(crate) use key::AdminKey;
@@ -38,6 +41,8 @@ pub(crate) fn routes(router: Router<Arc<Gateway>>) -> Router<Arc<Gateway>> {
         .route("/admin/v1/stats", get(all_statistics))
         .route("/admin/v1/stats/{*alias}", get(statistics))
         .route("/admin/v1/breakers", get(breakers))
+        .route("/admin/v1/detect/{*alias}", post(asking::detect))
+        .route("/admin/v1/warmup/{*alias}", post(asking::warm_up))
         .route("/admin/v1/requests/{*id}", get(trace))
 }
 

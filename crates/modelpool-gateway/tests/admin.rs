@@ -162,3 +162,64 @@ async fn models_and_breakers_are_listed_without_keys() {
         [(&json!("a"), &json!("closed")), (&json!("b"), &json!("closed"))]
     );
 }
+
+async fn post(house: &House, key: &str, path: &str, body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    house.with("authorization", &bearer, "POST", path, body).await
+}
+
+#[tokio::test]
+async fn a_model_is_probed_and_what_was_found_is_listed() {
+    let house = house().await;
+    let path = "/admin/v1/detect/a";
+    let refused = post(&house, CALLER_KEY, path, "").await.failure();
+    assert_eq!(refused, (401, "invalid_api_key".to_owned()));
+    let plan = post(
+        &house,
+        ADMIN_KEY,
+        path,
+        r#"{"dry_run": true, "token_budget": 3000}"#,
+    )
+    .await;
+    assert_eq!(
+        (plan.status.as_u16(), &plan.json()["tokens"]),
+        (200, &json!(3000))
+    );
+    assert_eq!(house.upstream.counts().requests, 0);
+
+    let found = post(&house, ADMIN_KEY, path, r#"{"probes": ["tools", "embeddings"]}"#).await;
+    assert_eq!(found.status, 200, "{found:?}");
+    assert_eq!(found.json()["probes"][0]["probe"], "embeddings");
+    assert_eq!(found.json()["probes"][0]["verdict"], "yes");
+    let listed = told(&house, "/admin/v1/models").await;
+    let of_a = listed["models"][0]["found"].as_array().unwrap();
+    assert!(
+        of_a.iter().any(|found| found["key"] == "supports_embeddings"),
+        "{listed}"
+    );
+
+    for (body, message) in [
+        (r#"{"probes": ["tool"]}"#, "did you mean `tools`?"),
+        (r#"{"budget": 1}"#, "unknown key"),
+        ("[]", "not an object"),
+        ("{", "not JSON"),
+    ] {
+        let wrong = post(&house, ADMIN_KEY, path, body).await;
+        assert_eq!(wrong.failure().0, 400, "{body}");
+        assert!(wrong.text().contains(message), "{wrong:?}");
+    }
+    let unknown = post(&house, ADMIN_KEY, "/admin/v1/detect/z", "").await;
+    assert_eq!(unknown.failure(), (404, "model_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_model_is_made_ready() {
+    let house = house().await;
+    let warmed = post(&house, ADMIN_KEY, "/admin/v1/warmup/a", "").await;
+    assert_eq!(
+        (warmed.status.as_u16(), &warmed.json()["ready"]),
+        (200, &json!("connection"))
+    );
+    let refused = post(&house, CALLER_KEY, "/admin/v1/warmup/a", "").await;
+    assert_eq!(refused.status, 401);
+}

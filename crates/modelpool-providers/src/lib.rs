@@ -24,6 +24,7 @@ mod gemini;
 pub mod http_transport;
 mod json;
 mod likeness;
+mod listing;
 mod model_list;
 mod multipart;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod ollama;
 pub mod openai_chat;
 mod openai_responses;
 mod passing;
+mod patience;
 mod provider;
 mod registry;
 mod splice;

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use modelpool_core::provider::Dialect;
+use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::{
-    BoxFuture, Clock, Error, ErrorKind, Flag, ModelConfig, Operation, Provider, ProviderRequest, Reply,
-    ReplyBody, ReplyHead,
+    BoxFuture, Clock, Error, ErrorKind, Flag, ListedModel, ModelConfig, Operation, Provider, ProviderRequest,
+    Reply, ReplyBody, ReplyHead, Warmth,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -19,6 +20,7 @@ use crate::continued::continue_from;
 use crate::dialect::{caller_of, conversation_of, deltas_of};
 use crate::embeddings::embed;
 use crate::exchange::{Answered, Exchange};
+use crate::listing;
 use crate::neutral::{Signature, Untranslatable, Written};
 use crate::openai_chat::read::BodyError;
 use crate::passing;
@@ -26,7 +28,7 @@ use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::translate::{self, Events, error_of};
 use crate::vendor::Vendor;
-use crate::wire::{Caller, Target, Wire};
+use crate::wire::{Caller, Question, Target, Wire};
 
 /// Calls one model over a wire.
 pub(crate) struct WireProvider {
@@ -120,14 +122,20 @@ impl WireProvider {
             return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
         }
         // What is to be added or taken out is in neutral form; the answer passes through all the same.
+        let mut dropped = Vec::new();
         let edited = request.continuation.is_some() || has_strangers(&request.body.bytes);
         let body = match edited {
             false => self.passed(&request, &target),
-            true => translated(&*self.wire, &request, &target)?.body,
+            true => {
+                let written = translated(&*self.wire, &request, &target)?;
+                dropped = written.dropped;
+                written.body
+            }
         };
         let mut sent = self.exchange.call(&uri, body, request.trace);
         self.sign(&mut sent)?;
-        let answered = self.exchange.send(sent, &request.limits, stream).await?;
+        let mut answered = self.exchange.send(sent, &request.limits, stream).await?;
+        answered.head.dropped = dropped;
         if stream {
             return Ok(streamed(&*self.wire, &self.exchange, &request, answered, None));
         }
@@ -138,6 +146,22 @@ impl WireProvider {
             head,
             body: ReplyBody::Whole(whole),
         })
+    }
+
+    /// Asks something beside the calls of a model; an answer that is no JSON says nothing.
+    async fn ask(&self, question: Question, limits: &CallLimits) -> Result<Value, Error> {
+        let uri: Uri = question.url.parse().map_err(|error| {
+            let url = &question.url;
+            Error::new(
+                ErrorKind::Configuration,
+                format!("{url} is not an address: {error}"),
+            )
+        })?;
+        let mut sent = self.exchange.request(question.method, &uri, question.body);
+        self.sign(&mut sent)?;
+        let answered = self.exchange.send(sent, limits, false).await?;
+        let (_, bytes) = answered.whole(limits.idle).await?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     /// What wires have in common beside chats and vectors is written the same in all of them.
@@ -180,6 +204,42 @@ impl Provider for WireProvider {
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
         Box::pin(self.models())
     }
+
+    fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
+        Box::pin(async move {
+            let Some(question) = self.wire.describe(&self.base, &model_name) else {
+                return Ok(None);
+            };
+            let answer = self.ask(question, &FREE_LIMITS).await?;
+            Ok(listing::find(&answer, &model_name))
+        })
+    }
+
+    fn warm_up(&self, model_name: Arc<str>, limits: CallLimits) -> BoxFuture<'_, Result<Warmth, Error>> {
+        Box::pin(async move {
+            let (question, warmth) = self.wire.warm_up(&self.base, &model_name, &self.defaults);
+            match self.ask(question, &limits).await {
+                Err(error) if warmth == Warmth::Model || is_cold(&error) => Err(error),
+                // Whatever it answers, there is a connection.
+                _ => Ok(warmth),
+            }
+        })
+    }
+}
+
+/// Limits of questions that nobody configures.
+pub(crate) const FREE_LIMITS: CallLimits = CallLimits {
+    connect: Duration::from_secs(3),
+    response: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+};
+
+/// Whether after an error to a question that only made a connection calls would fail, too, or wait for one.
+pub(crate) fn is_cold(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Connect | ErrorKind::Timeout(_) | ErrorKind::Auth | ErrorKind::Configuration
+    )
 }
 
 fn address_of(url: String) -> Result<Uri, Error> {

@@ -18,12 +18,12 @@ use modelpool_core::stream::DecodeDeltas;
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{Error, ErrorKind, FinishReason, RequestFacts, StreamEvent, Usage};
 use secrecy::SecretString;
-use tokio::time::{Sleep, sleep};
 
 use crate::exchange::{stream_lost, with_secrets};
 use crate::failure::from_object;
 use crate::framing::{Frames, Framing};
 use crate::neutral::{Answer, Content, Event, Piece};
+use crate::patience::Patience;
 use crate::sse;
 use crate::wire::{Broken, Caller, Decoded, Decoder, Encoder, Wire};
 
@@ -121,25 +121,6 @@ pub(crate) struct Events {
     ready: VecDeque<StreamEvent>,
     ended: bool,
     patience: Patience,
-}
-
-/// How long a complete answer is waited on.
-#[derive(Debug, Default)]
-struct Patience {
-    /// `None` for ever: more answers may begin.
-    limit: Option<Duration>,
-    /// Runs while nothing comes.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Patience {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(limit) = self.limit else {
-            return Poll::Pending;
-        };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        timer.as_mut().poll(context)
-    }
 }
 
 /// How far the answers of a stream are.

@@ -7,9 +7,9 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Uri};
-use modelpool_core::{Operation, UnixMillis};
-use serde_json::Value;
+use http::{HeaderName, Method, Request, Uri};
+use modelpool_core::{Operation, UnixMillis, Warmth};
+use serde_json::{Map, Value};
 
 use crate::framing::Framing;
 use crate::model_list::ModelList;
@@ -24,6 +24,32 @@ pub(crate) struct Target<'a> {
     /// The vendor's name of the model.
     pub(crate) model: &'a str,
     pub(crate) stream: bool,
+}
+
+/// A question beside the calls of a model: free, and answered at once.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) body: Bytes,
+}
+
+impl Question {
+    pub(crate) fn get(url: String) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            body: Bytes::new(),
+        }
+    }
+
+    pub(crate) fn post(url: String, body: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            url,
+            body: body.to_string().into(),
+        }
+    }
 }
 
 /// A wire protocol, as a model speaks it.
@@ -48,6 +74,20 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
 
     /// Reads a whole answer that came with a success status.
     fn read(&self, body: &Bytes) -> Result<Answer, Broken>;
+
+    /// What is asked to learn what the server says of a model; `None` where the wire has no such question.
+    fn describe(&self, _base: &str, _model: &str) -> Option<Question> {
+        None
+    }
+
+    /// What is asked to make a model ready, and whether that loads it. By default only a connection is made, for
+    /// which anything may be asked.
+    fn warm_up(&self, base: &str, model: &str, _defaults: &Map<String, Value>) -> (Question, Warmth) {
+        let any = self
+            .describe(base, model)
+            .unwrap_or_else(|| Question::get(base.to_owned()));
+        (any, Warmth::Connection)
+    }
 
     /// The body of a request for vectors; [`Wire::url`] says whether there are any.
     fn write_embeddings(&self, _asked: &ToEmbed, _target: &Target<'_>) -> Result<Written, Untranslatable> {

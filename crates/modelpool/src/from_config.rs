@@ -142,6 +142,7 @@ fn model_config(model: &FileModel) -> Result<ModelConfig, BuildError> {
     entry.timeouts = model.timeouts;
     entry.limits = model.limits;
     entry.quota_group = model.quota_group.as_deref().map(Into::into);
+    entry.warm_up = model.warmup;
     if let Some(located) = &model.capabilities {
         entry.capabilities = Capabilities::from_json(&located.value).map_err(|mistakes| {
             let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

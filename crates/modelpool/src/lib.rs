@@ -29,6 +29,7 @@
 //! |---|---|
 //! | hold models and pick among them | [`ModelPool`], [`ModelConfig`], [`Capabilities`], [`Requirements`] |
 //! | call them | [`ModelPool::chat`], [`ModelPool::chat_stream`], [`ModelPool::embed`], [`ModelPool::call`] |
+//! | find out what they can do, make them ready | [`ModelPool::detect`], [`ModelPool::warmup`] |
 //! | read a configuration file | [`config`], [`read_config`], [`pool_from_config`] |
 //! | rank models your own way | [`Selector`], [`selectors`] |
 //! | look up what is known of a model | [`catalog`] |
@@ -41,17 +42,18 @@ pub use from_config::{BuildError, PoolChecks, pool_from_config, read_config};
 pub use modelpool_core::provider::Dialect;
 pub use modelpool_core::{
     BreakerSettings, BreakerState, CallerTrace, Candidate, Candidates, Capabilities, CapabilityError, Clock,
-    Delta, Error, ErrorKind, EventStream, Explanation, Extra, FinishReason, Flag, ManualClock, Missing,
-    ModelConfig, ModelEntry, ModelLimits, NoModelFits, Numeric, Operation, PoolDefinition, PoolError, Price,
-    Provenance, Provider, ProviderRequest, Ranked, Ranking, Reply, ReplyBody, ReplyHead, RequestFacts,
-    RequestSpan, RequirementError, Requirements, Resolved, SelectContext, Selector, SelectorError, Snapshot,
-    SpanId, StreamEvent, Support, SystemClock, TimeoutKind, Timeouts, TraceId, TraceParent, Transport,
-    UnixMillis, Usage, VendorError, Verdict, WholeReply,
+    Delta, Error, ErrorKind, EventStream, Explanation, Extra, Finding, FinishReason, Flag, Found,
+    ListedModel, ManualClock, Missing, ModelConfig, ModelEntry, ModelLimits, NoModelFits, Numeric, Operation,
+    PoolDefinition, PoolError, Price, Provenance, Provider, ProviderRequest, Ranked, Ranking, Reply,
+    ReplyBody, ReplyHead, RequestFacts, RequestSpan, RequirementError, Requirements, Resolved, SelectContext,
+    Selector, SelectorError, Snapshot, SpanId, StreamEvent, Support, SystemClock, TimeoutKind, Timeouts,
+    TraceId, TraceParent, Transport, UnixMillis, Usage, VendorError, Verdict, Warmth, WholeReply,
 };
 pub use modelpool_engine::{
-    Answer, AnswerBody, AnswerStream, Call, CallerLimits, ChatAnswer, ChatRequest, Ending, Hedging,
-    ModelPool, ModelPoolBuilder, OnLoss, Outcome, Purpose, RequestOptions, RetryPolicy, Scope, SelectError,
-    Settlement, SettlementSink, StreamSummary, WholeAnswer, selectors,
+    Answer, AnswerBody, AnswerStream, Call, CallerLimits, ChatAnswer, ChatRequest, DetectOptions, Detection,
+    Ending, Hedging, ModelPool, ModelPoolBuilder, OnLoss, Outcome, ProbePlan, Purpose, RequestOptions,
+    RetryPolicy, Scope, SelectError, Settlement, SettlementSink, StreamSummary, Warmed, WholeAnswer,
+    selectors,
 };
 pub use modelpool_providers::{
     AddressedCall, Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, catalog, vendors,

@@ -76,7 +76,7 @@ fn all_mistakes_of_a_yaml_file_at_once() {
             "m:4:1: experiments: not available in this version, remove the key",
             "m:5:14: infer_words: expected true or false, got the string \"no\", write false, `no` and `off` are plain words",
             "m:7:5: models[0]: missing the key `provider`",
-            "m:8:5: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group",
+            "m:8:5: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group, warmup",
             "m:10:14: models[0].api_key: the variable MISSING is not set, set it in the environment, or give a default as ${MISSING:-…}",
             "m:11:13: models[1].alias: `fast` is already the name at models[0].alias",
             "m:11:44: models[1].model_name: expected a string, got the number 4, put it in quotes",
@@ -783,7 +783,7 @@ fn the_source_is_shown_with_a_caret() {
 m:2:3: models[0]: missing the key `provider`
 2 | - {alias: 图, api_key: [redacted], provder: openai, model_name: m}
   |   ^
-m:2:31: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group
+m:2:31: models[0].provder: unknown key, did you mean `provider`? accepted: alias, provider, model_name, api_key, base_url, capabilities, extra, fallbacks, timeouts, catalog, limits, quota_group, warmup
 2 | - {alias: 图, api_key: [redacted], provder: [redacted], model_name: m}
   |                                   ^
 "

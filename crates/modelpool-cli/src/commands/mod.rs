@@ -4,6 +4,7 @@ mod chat;
 mod check;
 mod completions;
 mod demo;
+mod detect;
 mod import;
 mod init;
 mod man;
@@ -13,6 +14,7 @@ mod serve;
 mod simulate_upstream;
 mod stats;
 mod trace;
+mod warmup;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::{Exit, Failure};
@@ -27,6 +29,8 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Models(models) => models::run(&models, config, output),
         Command::Select(select) => select::run(&select, config, output),
         Command::Chat(chat) => chat::run(&chat, config, output),
+        Command::Detect(detect) => detect::run(&detect, config, output),
+        Command::Warmup(warmup) => warmup::run(&warmup, config, output),
         Command::Stats(stats) => stats::run(&stats, output),
         Command::Trace(trace) => trace::run(&trace, output),
         Command::Init(init) => init::run(&init, config, output),

@@ -60,6 +60,7 @@ pub(crate) fn run(
             never = logging.flush_from_time_to_time() => match never {},
             never = telemetry.run(&pool) => match never {},
             never = check_health(config.health_check, &pool) => match never {},
+            never = warm_up(&pool) => match never {},
         };
         telemetry.finish(&pool).await;
         Ok(if finished { Exit::Success } else { Exit::Failure })
@@ -72,6 +73,12 @@ async fn check_health(pause: Option<Duration>, pool: &ModelPool) -> Infallible {
         Some(pause) => pool.watch_health(pause).await,
         None => std::future::pending().await,
     }
+}
+
+/// Makes ready the models that are marked so, while others are served already.
+async fn warm_up(pool: &ModelPool) -> Infallible {
+    pool.warm_up_marked().await;
+    std::future::pending().await
 }
 
 fn gateway(config: &FileConfig, pool: ModelPool) -> Result<Arc<Gateway>, Failure> {

@@ -10,6 +10,7 @@ mod check;
 mod collector;
 mod completions_and_man;
 mod demo;
+mod detect_and_warmup;
 mod import;
 mod init;
 mod run;

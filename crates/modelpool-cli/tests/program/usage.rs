@@ -4,12 +4,14 @@ use std::io::Read as _;
 
 use crate::run::Program;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "serve",
     "check",
     "models",
     "select",
     "chat",
+    "detect",
+    "warmup",
     "stats",
     "trace",
     "init",

@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::breaker::Breaker;
+use crate::finding::Findings;
 use crate::quota::QuotaClock;
 use crate::rate::RateLimit;
 use crate::statistics::Statistics;
@@ -48,6 +49,7 @@ struct Measured {
     tokens_per_second: Mean,
     /// Made at the first call: a pool of a thousand models calls few of them.
     statistics: OnceLock<Box<Statistics>>,
+    findings: Findings,
 }
 
 /// The clock of one quota group, made at its first call.
@@ -112,6 +114,12 @@ impl LiveState {
     #[must_use]
     pub fn known_statistics(&self) -> Option<&Statistics> {
         self.measured.statistics.get().map(|statistics| &**statistics)
+    }
+
+    /// What was found out about its capabilities.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.measured.findings
     }
 
     /// The breaker of the model under that name of the vendor's; a wildcard entry has one for each

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // every test binary uses another part
 
 pub mod continued;
+pub mod lazy_ollama;
 pub mod paced;
 pub mod simulated;
 

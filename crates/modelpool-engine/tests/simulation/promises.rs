@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modelpool_core::{ErrorKind, TimeoutKind};
+use modelpool_core::{Error, ErrorKind, Provenance, TimeoutKind};
 use modelpool_engine::{Ending, Outcome, Settlement};
 use modelpool_testkit::network::{self, CallEnd, CallRecord, Turn, answer_to};
 
@@ -126,12 +126,29 @@ fn only_candidates(case: &Case<'_>) -> Vec<String> {
         (None, End::Failed(error)) if error.verdict() == modelpool_core::Verdict::Stop => {}
         (None, End::Failed(error)) if *error.kind() == ErrorKind::ModelNotFound => {}
         (None, end) => broken.push(format!("it names what is not there, and ended with {end:?}")),
+        (Some(candidates), End::Failed(error)) if were_seen_to_lack(candidates, error) => {}
         (Some(candidates), end) if candidates.is_empty() != says_none_fits => {
             broken.push(format!("{candidates:?} fit, and it ended with {end:?}"));
         }
         (Some(_), _) => {}
     }
     broken
+}
+
+/// Whether nobody fits because each of these refused something of the kind a moment ago.
+fn were_seen_to_lack(candidates: &[Model], error: &Error) -> bool {
+    let ErrorKind::NoModelFits(reason) = error.kind() else {
+        return false;
+    };
+    let seen = |model: &Model| {
+        let mut rejected = reason.rejected.iter();
+        let rejected = rejected.find(|rejected| rejected.alias == model.alias);
+        rejected.is_some_and(|rejected| {
+            let mut missing = rejected.missing.iter();
+            missing.all(|missing| missing.provenance == Provenance::Observed)
+        })
+    };
+    !candidates.is_empty() && candidates.iter().all(seen)
 }
 
 fn never_truncated(case: &Case<'_>) -> Vec<String> {

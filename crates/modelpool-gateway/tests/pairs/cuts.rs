@@ -17,7 +17,7 @@ async fn a_text_that_is_cut_never_looks_complete() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_cut_never_looks_complete() {
-    each_pair(|dialect, wire| cut_at_every(3, dialect, wire, Said::weather_call())).await;
+    each_pair(|dialect, wire| cut_at_every(5, dialect, wire, Said::weather_call())).await;
 }
 
 /// At every so many bytes, and at the end.

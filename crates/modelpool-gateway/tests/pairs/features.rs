@@ -74,9 +74,11 @@ pub(crate) const FEATURES: [Feature; 19] = [
     }),
     feature("JSON schema", json_schema, |body| holds(body, "animal_name")),
     feature("stop sequences", stop, |body| holds(body, "STOP-HERE")),
-    feature("temperature", temperature, |body| {
-        has(body, &["temperature"], &json!(0.25))
-    }),
+    feature(
+        "temperature",
+        |dialect| asking(dialect, "temperature", json!(0.25)),
+        |body| has(body, &["temperature"], &json!(0.25)),
+    ),
     feature("top_k", top_k, |body| {
         has(body, &["top_k", "topK", "k"], &json!(17))
     }),
@@ -309,10 +311,6 @@ fn stop(dialect: Dialect) -> Option<Value> {
         Dialect::Responses => return None,
     };
     asking(dialect, name, json!(["STOP-HERE"]))
-}
-
-fn temperature(dialect: Dialect) -> Option<Value> {
-    asking(dialect, "temperature", json!(0.25))
 }
 
 fn top_k(dialect: Dialect) -> Option<Value> {

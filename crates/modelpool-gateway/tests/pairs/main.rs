@@ -22,5 +22,6 @@ mod reading;
 mod refusals;
 mod streams;
 mod table;
+mod thoughts;
 mod tools;
 mod waiting;

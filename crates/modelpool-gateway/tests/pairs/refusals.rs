@@ -36,7 +36,7 @@ const fn row(
 
 const ROWS: [Row; 6] = [
     row(400, 400, "", "invalid_request_error", "INVALID_ARGUMENT"),
-    row(401, 502, "upstream_auth", "api_error", "UNAVAILABLE"),
+    row(401, 502, "upstream_auth", "api_error", "INTERNAL"),
     row(404, 404, "model_not_found", "not_found_error", "NOT_FOUND"),
     row(
         429,
@@ -45,7 +45,7 @@ const ROWS: [Row; 6] = [
         "rate_limit_error",
         "RESOURCE_EXHAUSTED",
     ),
-    row(500, 502, "upstream_error", "api_error", "UNAVAILABLE"),
+    row(500, 502, "upstream_error", "api_error", "INTERNAL"),
     row(529, 503, "overloaded", "overloaded_error", "UNAVAILABLE"),
 ];
 

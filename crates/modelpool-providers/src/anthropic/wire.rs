@@ -9,7 +9,7 @@ use super::{answer, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// The only version there is: <https://platform.claude.com/docs/en/api/versioning>.
 const VERSION: &str = "2023-06-01";
@@ -49,6 +49,10 @@ impl Wire for AnthropicWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/v1/models/{model}")))
     }
 
     fn model_list(&self) -> Result<ModelList, &'static str> {

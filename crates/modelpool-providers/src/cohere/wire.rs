@@ -10,7 +10,7 @@ use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// Ends of addresses that users copy, which are not part of the base.
 const PATHS: [&str; 4] = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v2"];
@@ -49,6 +49,10 @@ impl Wire for CohereWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/v1/models/{model}")))
     }
 
     fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {

@@ -12,7 +12,7 @@ use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// The Gemini API, and Vertex AI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,10 @@ impl Wire for GeminiWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/models/{}", in_path(model))))
     }
 
     fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {

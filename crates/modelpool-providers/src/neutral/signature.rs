@@ -51,20 +51,25 @@ impl Signature {
         if self.issuer == own {
             self.value.clone()
         } else {
-            format!("{}{}:{}", Self::MARK, self.issuer.word(), self.value)
+            self.marked()
         }
+    }
+
+    /// As it stands in a dialect whose own signatures are nobody's in particular.
+    pub(crate) fn marked(&self) -> String {
+        format!("{}{}:{}", Self::MARK, self.issuer.word(), self.value)
     }
 
     /// The other way round.
     pub(crate) fn read_from(own: Issuer, text: &str) -> Self {
-        let marked = text
-            .strip_prefix(Self::MARK)
-            .and_then(|rest| rest.split_once(':'));
-        let stranger = marked.and_then(|(word, value)| {
-            let (issuer, _) = Issuer::ALL.iter().find(|(_, known)| *known == word)?;
-            Some(Self::new(*issuer, value))
-        });
-        stranger.unwrap_or_else(|| Self::new(own, text))
+        Self::from_marked(text).unwrap_or_else(|| Self::new(own, text))
+    }
+
+    /// One that says whose it is; `None` for any other text.
+    pub(crate) fn from_marked(text: &str) -> Option<Self> {
+        let (word, value) = text.strip_prefix(Self::MARK)?.split_once(':')?;
+        let (issuer, _) = Issuer::ALL.iter().find(|(_, known)| *known == word)?;
+        Some(Self::new(*issuer, value))
     }
 
     /// The text, if that issuer understands it.
@@ -87,5 +92,7 @@ mod tests {
         assert_eq!(own.written_for(Issuer::Anthropic), "EqQB");
         assert_eq!(Signature::read_from(Issuer::Anthropic, "EqQB"), own);
         assert_eq!(own.for_issuer(Issuer::Gemini), None);
+        assert_eq!(Signature::from_marked(&own.marked()), Some(own));
+        assert_eq!(Signature::from_marked("EqQB"), None);
     }
 }

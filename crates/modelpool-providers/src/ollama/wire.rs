@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Uri};
-use modelpool_core::Operation;
+use modelpool_core::{Operation, Warmth};
+use serde_json::{Map, Value, json};
 
 use super::{answer, decoder, embed, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// Ends of addresses that users copy, which are not part of the base. The last is where Ollama speaks OpenAI's wire.
 const PATHS: [&str; 4] = ["/api/chat", "/api/embed", "/api", "/v1"];
@@ -53,6 +54,25 @@ impl Wire for OllamaWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, model: &str) -> Option<Question> {
+        let body = json!({"model": model});
+        Some(Question::post(format!("{base}/api/show"), &body))
+    }
+
+    /// A chat without messages loads the model and says nothing. It is loaded anew where a call asks for another
+    /// window, so the same is asked for here; how long it stays is as the user says, or the server.
+    fn warm_up(&self, base: &str, model: &str, defaults: &Map<String, Value>) -> (Question, Warmth) {
+        let mut body = json!({"model": model, "messages": [], "stream": false});
+        if let Some(time) = defaults.get("keep_alive") {
+            body["keep_alive"] = time.clone();
+        }
+        if let Some(window) = self.context_window {
+            body["options"] = json!({"num_ctx": window});
+        }
+        let question = Question::post(format!("{base}/api/chat"), &body);
+        (question, Warmth::Model)
     }
 
     fn write_embeddings(&self, asked: &ToEmbed, target: &Target<'_>) -> Result<Written, Untranslatable> {
@@ -114,6 +134,26 @@ mod tests {
         assert_eq!(url(Operation::Chat).unwrap(), "http://h/api/chat");
         assert_eq!(url(Operation::Embeddings).unwrap(), "http://h/api/embed");
         assert!(url(Operation::Images).unwrap_err().ends_with("images"));
+    }
+
+    #[test]
+    fn warming_up_loads_the_model_as_calls_will_ask_for_it() {
+        let wire = OllamaWire {
+            context_window: Some(8192),
+        };
+        let defaults = json!({"keep_alive": "1h", "top_p": 0.5});
+        let (question, warmth) = wire.warm_up("http://h", "m", defaults.as_object().unwrap());
+        assert_eq!(
+            (question.url.as_str(), warmth),
+            ("http://h/api/chat", Warmth::Model)
+        );
+        let body: Value = serde_json::from_slice(&question.body).unwrap();
+        let expected = json!({"model": "m", "messages": [], "stream": false, "keep_alive": "1h",
+            "options": {"num_ctx": 8192}});
+        assert_eq!(body, expected);
+        let (question, _) = OllamaWire::default().warm_up("http://h", "m", &Map::new());
+        let body: Value = serde_json::from_slice(&question.body).unwrap();
+        assert_eq!(body, json!({"model": "m", "messages": [], "stream": false}));
     }
 
     #[test]

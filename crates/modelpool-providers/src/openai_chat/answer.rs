@@ -13,9 +13,7 @@ use serde_json::{Map, Value, json};
 use super::citations;
 use super::parts;
 use super::response::{WireUsage, finish_reason};
-use crate::neutral::{
-    Answer, Choice, Content, Head, Issuer, ReasoningPart, Signature, Text, ToolCall, made_up_id,
-};
+use crate::neutral::{Answer, Choice, Content, Head, ReasoningPart, Signature, Text, ToolCall, made_up_id};
 use crate::wire::Broken;
 
 /// The id of an answer whose vendor gave none.
@@ -287,9 +285,10 @@ fn message(choice: &Choice) -> Value {
 }
 
 /// A signature of reasoning with the text it proves, where callers who send messages back as they came return it
-/// to us. The members are those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none.
+/// to us. The members are those of <https://openrouter.ai/docs/use-cases/reasoning-tokens>; OpenAI has none. All say whose they are: those of servers that
+/// speak this wire stand in the same place, and are anybody's.
 pub(super) fn signature_detail(text: &str, signature: &Signature) -> Value {
-    let mut detail = json!({"type": "reasoning.text", "signature": signature.written_for(Issuer::OpenAi)});
+    let mut detail = json!({"type": "reasoning.text", "signature": signature.marked()});
     if !text.is_empty() {
         detail["text"] = Value::from(text);
     }
@@ -298,7 +297,7 @@ pub(super) fn signature_detail(text: &str, signature: &Signature) -> Value {
 
 /// Reasoning that only its issuer can read, in the same place.
 pub(super) fn encrypted_detail(encrypted: &Signature) -> Value {
-    json!({"type": "reasoning.encrypted", "data": encrypted.written_for(Issuer::OpenAi)})
+    json!({"type": "reasoning.encrypted", "data": encrypted.marked()})
 }
 
 fn tool_call(call: &ToolCall) -> Value {

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::neutral::Issuer;
 
 fn read_text(body: &str) -> Result<Answer, Broken> {
     read(&Bytes::copy_from_slice(body.as_bytes()))

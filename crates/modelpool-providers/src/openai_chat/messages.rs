@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::members::Members;
 use super::parts;
 use super::read::BodyError;
-use crate::neutral::{
-    Content, Issuer, Message, ReasoningPart, Role, Signature, ToolCall, ToolResult, made_up_id,
-};
+use crate::neutral::{Content, Message, ReasoningPart, Role, Signature, ToolCall, ToolResult, made_up_id};
 
 /// The messages; the paths of what has no neutral form go to `untranslatable`.
 pub(super) fn read(body: &Members<'_>, untranslatable: &mut Vec<String>) -> Result<Vec<Message>, BodyError> {
@@ -79,7 +77,7 @@ fn reasoning(item: &Members<'_>) -> Result<Vec<Content>, BodyError> {
     let mut parts = Vec::new();
     for detail in item.objects("reasoning_details")? {
         let text = |key: &str| detail.get(key).and_then(Value::as_str);
-        let signature = |key: &str| text(key).map(|text| Signature::read_from(Issuer::OpenAi, text));
+        let signature = |key: &str| text(key).and_then(Signature::from_marked);
         let part = ReasoningPart {
             text: text("text").unwrap_or_default().to_owned(),
             signature: signature("signature"),

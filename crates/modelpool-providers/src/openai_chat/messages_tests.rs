@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::neutral::{Media, Source};
+use crate::neutral::{Issuer, Media, Source};
 use crate::openai_chat::conversation;
 
 fn messages(messages: Value) -> Vec<Message> {

@@ -36,6 +36,7 @@ mod provider;
 pub mod read;
 mod response;
 mod size;
+mod strangers;
 mod stream;
 pub(crate) mod wire;
 mod write;

@@ -8,26 +8,28 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use modelpool_core::continuation::{Continuation, Way};
-use modelpool_core::provider::Dialect;
+use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::transport::BodyStream;
 use modelpool_core::{
-    BoxFuture, Error, ErrorKind, ModelConfig, Operation, Provider, ProviderRequest, Reply, ReplyBody,
-    StreamEvent,
+    BoxFuture, Error, ErrorKind, ListedModel, ModelConfig, Operation, Provider, ProviderRequest, Reply,
+    ReplyBody, StreamEvent, Warmth,
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::continuation::continued;
 use super::response;
+use super::strangers::without_strangers;
 use super::stream::Reader;
 use super::wire::{ChatWire, path_of};
 use crate::embeddings::embed;
 use crate::exchange::{Exchange, stream_lost, with_secrets};
+use crate::listing;
 use crate::model_list::ModelList;
 use crate::passing;
-use crate::provider::{address, call_translated, key_of};
+use crate::provider::{FREE_LIMITS, address, call_translated, is_cold, key_of};
 use crate::registry::ProviderContext;
 use crate::splice::{self, Splice};
 use crate::sse::Splitter;
@@ -106,6 +108,19 @@ impl OpenAiChat {
         own.unwrap_or(&self.chat)
     }
 
+    async fn list(&self, limits: &CallLimits) -> Result<Value, Error> {
+        let uri = self.endpoint(ModelList::OPENAI.path)?;
+        let request = self.exchange.request(Method::GET, &uri, Bytes::new());
+        let answered = self.exchange.send(request, limits, false).await?;
+        let (_, bytes) = answered.whole(limits.idle).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::new(
+                ErrorKind::Protocol,
+                format!("the list of models is not JSON: {error}"),
+            )
+        })
+    }
+
     async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
         let facts = &request.facts;
         let uri = match facts.operation {
@@ -141,6 +156,7 @@ impl OpenAiChat {
             None => body,
             Some(continuation) => continued(body, continuation, self.prefill),
         };
+        let body = without_strangers(body);
         let sent = self.exchange.call(uri, body, request.trace);
         let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
         if facts.stream && answered.is_event_stream() {
@@ -198,6 +214,20 @@ impl Provider for OpenAiChat {
             let list = ModelList::OPENAI;
             let uri = self.endpoint(list.path)?;
             list.fetch(&self.exchange, &uri, |_| Ok(())).await
+        })
+    }
+
+    fn describe(&self, model_name: Arc<str>) -> BoxFuture<'_, Result<Option<ListedModel>, Error>> {
+        Box::pin(async move { Ok(listing::find(&self.list(&FREE_LIMITS).await?, &model_name)) })
+    }
+
+    fn warm_up(&self, _model_name: Arc<str>, limits: CallLimits) -> BoxFuture<'_, Result<Warmth, Error>> {
+        Box::pin(async move {
+            match self.list(&limits).await {
+                Err(error) if is_cold(&error) => Err(error),
+                // A server without a list has a connection all the same.
+                _ => Ok(Warmth::Connection),
+            }
         })
     }
 }

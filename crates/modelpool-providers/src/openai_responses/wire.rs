@@ -10,7 +10,7 @@ use super::{answer, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire};
 
 /// OpenAI's Responses: <https://platform.openai.com/docs/api-reference/responses>.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +47,10 @@ impl Wire for ResponsesWire {
 
     fn read(&self, body: &Bytes) -> Result<Answer, Broken> {
         answer::read(body)
+    }
+
+    fn describe(&self, base: &str, _model: &str) -> Option<Question> {
+        Some(Question::get(format!("{base}/models")))
     }
 
     fn model_list(&self) -> Result<ModelList, &'static str> {

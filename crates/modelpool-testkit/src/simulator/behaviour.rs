@@ -57,6 +57,14 @@ pub struct ModelBehaviour {
     pub context_window: Option<u64>,
     /// Refuse messages with images, as a model without vision does.
     pub reject_images: bool,
+    /// Refuse tools, in Ollama's words, as a model without them does.
+    pub reject_tools: bool,
+    /// Refuse a `response_format` with a schema, as an older model does.
+    pub reject_json_schema: bool,
+    /// Refuse a last message of the assistant's, as models without prefill do.
+    pub reject_prefill: bool,
+    /// Read no more than the last so many tokens of a prompt, without a word, as Ollama does. Default: all.
+    pub reads_tokens: Option<u64>,
     /// Refuse parameters that OpenAI does not document.
     pub reject_unknown_parameters: bool,
     /// Dimensions of an embedding unless the request asks for fewer.
@@ -84,6 +92,10 @@ impl Default for ModelBehaviour {
             tool_calls_per_answer: None,
             context_window: None,
             reject_images: false,
+            reject_tools: false,
+            reject_json_schema: false,
+            reject_prefill: false,
+            reads_tokens: None,
             reject_unknown_parameters: false,
             embedding_dimensions: 1536,
             framing: Framing::default(),

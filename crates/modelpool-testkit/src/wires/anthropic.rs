@@ -21,12 +21,16 @@ fn grown(delta: &Value) -> Vec<u8> {
 impl Speech for Anthropic {
     fn whole(&self, said: &Said) -> Value {
         let mut answer = message(said);
-        answer["content"] = match &said.call {
+        let block = match &said.call {
             Some(call) => {
-                json!([{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}])
+                json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments})
             }
-            None => json!([{"type": "text", "text": said.whole_text()}]),
+            None => json!({"type": "text", "text": said.whole_text()}),
         };
+        let thought = said.thought.as_ref().map(
+            |thought| json!({"type": "thinking", "thinking": thought.text, "signature": thought.signature}),
+        );
+        answer["content"] = thought.into_iter().chain([block]).collect();
         answer["stop_reason"] = said.word("end_turn", "max_tokens", "tool_use");
         answer["usage"]["output_tokens"] = said.output_tokens.into();
         answer

@@ -81,12 +81,17 @@ impl Speech for Bedrock {
     }
 
     fn whole(&self, said: &Said) -> Value {
-        let content = match &said.call {
+        let block = match &said.call {
             Some(call) => {
-                json!([{"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.arguments}}])
+                json!({"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.arguments}})
             }
-            None => json!([{"text": said.whole_text()}]),
+            None => json!({"text": said.whole_text()}),
         };
+        let thought = said.thought.as_ref().map(|thought| {
+            let text = json!({"text": thought.text, "signature": thought.signature});
+            json!({"reasoningContent": {"reasoningText": text}})
+        });
+        let content: Value = thought.into_iter().chain([block]).collect();
         json!({
             "output": {"message": {"role": "assistant", "content": content}},
             "stopReason": said.word("end_turn", "max_tokens", "tool_use"),

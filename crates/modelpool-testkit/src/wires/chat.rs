@@ -35,6 +35,12 @@ impl Speech for Chat {
                 "function": {"name": call.name, "arguments": call.arguments.to_string()},
             }]);
         }
+        if let Some(thought) = &said.thought {
+            message["reasoning_content"] = thought.text.as_str().into();
+            message["reasoning_details"] = json!([
+                {"type": "reasoning.text", "text": thought.text, "signature": thought.signature},
+            ]);
+        }
         json!({
             "id": "chatcmpl-7", "object": "chat.completion", "created": 1_700_000_000, "model": "served-model",
             "choices": [{

@@ -23,7 +23,7 @@ fn said_in(kind: &str, message: &Value) -> Vec<u8> {
 
 impl Speech for Cohere {
     fn whole(&self, said: &Said) -> Value {
-        let message = match &said.call {
+        let mut message = match &said.call {
             Some(call) => json!({
                 "role": "assistant", "tool_calls": [{
                     "id": call.id, "type": "function",
@@ -32,6 +32,9 @@ impl Speech for Cohere {
             }),
             None => json!({"role": "assistant", "content": [{"type": "text", "text": said.whole_text()}]}),
         };
+        if let (Some(thought), Some(parts)) = (&said.thought, message["content"].as_array_mut()) {
+            parts.insert(0, json!({"type": "thinking", "thinking": thought.text}));
+        }
         json!({"id": "c14c80c3", "finish_reason": word(said), "message": message, "usage": usage(said)})
     }
 

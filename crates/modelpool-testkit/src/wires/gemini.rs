@@ -37,7 +37,14 @@ impl Speech for Gemini {
     }
 
     fn whole(&self, said: &Said) -> Value {
-        let parts = call(said).unwrap_or_else(|| json!([{"text": said.whole_text()}]));
+        let mut parts = call(said).unwrap_or_else(|| json!([{"text": said.whole_text()}]));
+        if let (Some(thought), Some(list)) = (&said.thought, parts.as_array_mut()) {
+            // What proves it stands at the part that came of it.
+            if let Some(part) = list.first_mut() {
+                part["thoughtSignature"] = thought.signature.as_str().into();
+            }
+            list.insert(0, json!({"text": thought.text, "thought": true}));
+        }
         chunk(&parts, &finish(said), said)
     }
 

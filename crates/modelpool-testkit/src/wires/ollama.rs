@@ -43,7 +43,11 @@ impl Speech for Ollama {
 
     fn whole(&self, said: &Said) -> Value {
         let text = || json!({"role": "assistant", "content": said.whole_text()});
-        ended(said_so(&call(said).unwrap_or_else(text)), said)
+        let mut message = call(said).unwrap_or_else(text);
+        if let Some(thought) = &said.thought {
+            message["thinking"] = thought.text.as_str().into();
+        }
+        ended(said_so(&message), said)
     }
 
     fn stream(&self, said: &Said) -> Frames {

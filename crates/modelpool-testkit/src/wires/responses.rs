@@ -50,10 +50,12 @@ fn call(said: &Said, arguments: &str) -> Option<Value> {
 
 fn output(said: &Said) -> Value {
     let arguments = said.call.as_ref().map(|call| call.arguments.to_string());
-    match call(said, &arguments.unwrap_or_default()) {
-        Some(call) => json!([call]),
-        None => json!([message(said)]),
-    }
+    let answer = call(said, &arguments.unwrap_or_default()).unwrap_or_else(|| message(said));
+    let thought = said.thought.as_ref().map(|thought| {
+        let summary = json!([{"type": "summary_text", "text": thought.text}]);
+        json!({"id": "rs_7", "type": "reasoning", "summary": summary, "encrypted_content": thought.signature})
+    });
+    thought.into_iter().chain([answer]).collect()
 }
 
 impl Responses {

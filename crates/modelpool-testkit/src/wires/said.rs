@@ -106,9 +106,20 @@ pub struct ToolCall {
     pub arguments: Value,
 }
 
+/// Reasoning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thought {
+    /// As far as it may be read.
+    pub text: String,
+    /// What proves to the vendor that it is the model's own; wires without one leave it out.
+    pub signature: String,
+}
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
+    /// What it thought before, in answers that come whole.
+    pub thought: Option<Thought>,
     /// The text, as it is streamed.
     pub pieces: Vec<String>,
     /// A call of a tool after it.
@@ -132,6 +143,7 @@ impl Said {
     #[must_use]
     pub fn text<const N: usize>(pieces: [&str; N]) -> Self {
         Self {
+            thought: None,
             pieces: pieces.map(str::to_owned).to_vec(),
             call: None,
             finish: Some(Finish::Stop),
@@ -152,6 +164,19 @@ impl Said {
             call: Some(call),
             finish: Some(Finish::ToolCalls),
             ..Self::text([])
+        }
+    }
+
+    /// The same, after a thought.
+    #[must_use]
+    pub fn thinking(self, text: &str, signature: &str) -> Self {
+        let thought = Thought {
+            text: text.to_owned(),
+            signature: signature.to_owned(),
+        };
+        Self {
+            thought: Some(thought),
+            ..self
         }
     }
 

@@ -96,6 +96,8 @@ pub struct FileModel {
     pub limits: ModelLimits,
     /// The group it shares its vendor's limits with. `None` is a group of its own.
     pub quota_group: Option<String>,
+    /// Whether it is made ready at the start.
+    pub warmup: bool,
     /// Where it stands in the configuration, such as `models[1]`.
     pub path: Path,
     /// Where it stands in the file.
@@ -242,6 +244,7 @@ impl FileModel {
             timeouts: policies::timeouts(view),
             limits: policies::limits(view),
             quota_group: owned(view, "quota_group"),
+            warmup: view.boolean("warmup").unwrap_or(false),
             path: view.path.clone(),
             position: position(view),
         }

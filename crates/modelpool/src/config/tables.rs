@@ -218,6 +218,12 @@ pub(super) static MODEL: Section = Section {
             Kind::Text,
             "models of one group share a limit of their vendor: what one is told to wait, all wait; a group of its own if it is left out",
         ),
+        Field::default(
+            "warmup",
+            Kind::Boolean,
+            Default::Boolean(false),
+            "whether the gateway makes the model ready at its start, and before it is tried again after failures: connection, TLS, and the load where the server loads models on demand",
+        ),
     ],
 };
 

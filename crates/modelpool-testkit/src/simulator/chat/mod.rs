@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(super) use request::ChatRequest;
 
 use super::api_error::ApiError;
+use super::behaviour::ModelBehaviour;
 use super::reply::Reply;
 use super::state::SimulatedModel;
 use super::tokens::TokenText;
@@ -33,7 +34,9 @@ impl ChatRequest<'_> {
             let message = "Invalid content type. image_url is only supported by certain models.";
             return Err(ApiError::invalid_request(message).about(place));
         }
-        let prompt_tokens = self.prompt_tokens();
+        self.refuse_what_it_lacks(behaviour)?;
+        let sent_tokens = self.prompt_tokens();
+        let prompt_tokens = behaviour.reads_tokens.unwrap_or(u64::MAX).min(sent_tokens);
         if let Some(window) = behaviour.context_window
             && prompt_tokens.saturating_add(self.max_output().unwrap_or(0)) > window
         {
@@ -55,6 +58,29 @@ impl ChatRequest<'_> {
             .head_after
             .saturating_add(Duration::from_millis(behaviour.head_after_ms));
         Ok(reply)
+    }
+}
+
+impl ChatRequest<'_> {
+    /// Refuses what the model has not got, each in the words of a server that does.
+    fn refuse_what_it_lacks(&self, behaviour: &ModelBehaviour) -> Result<(), ApiError> {
+        let model = &self.model;
+        if behaviour.reject_tools && !self.functions().is_empty() {
+            let message = format!("registry.ollama.ai/library/{model} does not support tools");
+            return Err(ApiError::invalid_request(message));
+        }
+        let format = self.response_format().and_then(|format| format.get("type"));
+        if behaviour.reject_json_schema && format.is_some_and(|kind| kind == "json_schema") {
+            let message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this \
+                 model.";
+            return Err(ApiError::invalid_request(message).about("response_format"));
+        }
+        if behaviour.reject_prefill && self.last_said_by("assistant").is_some() {
+            let message = "This model does not support assistant message prefill. The conversation must end with \
+                 a user message.";
+            return Err(ApiError::invalid_request(message));
+        }
+        Ok(())
     }
 }
 
