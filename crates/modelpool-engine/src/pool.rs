@@ -126,7 +126,7 @@ impl ModelPool {
 
     /// Adds a model; chains. The first becomes the default.
     ///
-    /// Without capabilities passed, it has those the [catalog](modelpool_providers::catalog) knows.
+    /// Without capabilities passed, it has those the [catalog] knows.
     /// Selection works at once. Whether the model can be called (provider, address, key) shows at
     /// its first call.
     ///

@@ -157,10 +157,6 @@ async fn tokens_are_for_openai_s_wire_only() {
 #[tokio::test]
 async fn a_wire_without_vectors_is_passed_over_before_anything_is_sent() {
     let house = house(&["anthropic", "openai_responses", "ollama", "cohere"]).await;
-    let answer = embed(&house, json!({"model": "auto", "input": "x"})).await;
-    assert_eq!(vectors(&answer).len(), 1);
-    assert_eq!(answer.header("x-modelpool-model"), Some("ollama"));
-    assert_eq!(house.upstream.counts().requests, 1);
     let alone = embed(&house, json!({"model": "anthropic", "input": "x"})).await;
     let error = alone.error();
     assert_eq!(alone.status, 400, "{error}");
@@ -170,6 +166,13 @@ async fn a_wire_without_vectors_is_passed_over_before_anything_is_sent() {
             .unwrap()
             .contains("Anthropic's wire has no embeddings")
     );
+    // What was observed is remembered, and nobody has to find it out again.
+    let again = embed(&house, json!({"model": "anthropic", "input": "x"})).await;
+    assert_eq!(again.status, 422, "{}", again.text());
+    assert_eq!(house.upstream.counts().requests, 0);
+    let answer = embed(&house, json!({"model": "auto", "input": "x"})).await;
+    assert_eq!(vectors(&answer).len(), 1);
+    assert_eq!(answer.header("x-modelpool-model"), Some("ollama"));
     assert_eq!(house.upstream.counts().requests, 1);
     // Failures that pass are not gone round: another model's vectors live in another space.
     house.fails("ollama", Fault::status(429));
