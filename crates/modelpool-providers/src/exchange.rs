@@ -177,10 +177,14 @@ pub(crate) fn stream_lost(error: &TransportError) -> Error {
 fn head(headers: &HeaderMap) -> ReplyHead {
     const HANDED_ON: [HeaderName; 2] = [CONTENT_TYPE, HeaderName::from_static("openai-processing-ms")];
     // OpenAI's and most others', Anthropic's, Amazon's.
-    let ids = ["x-request-id", "request-id", "x-amzn-requestid"];
-    let upstream_request_id = ids
+    const IDS: [HeaderName; 3] = [
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("request-id"),
+        HeaderName::from_static("x-amzn-requestid"),
+    ];
+    let upstream_request_id = IDS
         .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok())
+        .find_map(|name| headers.get(name)?.to_str().ok())
         .map(|id| id.chars().take(200).collect());
     // Room for these and for what the gateway adds, so that the map does not grow twice.
     let mut kept = HeaderMap::with_capacity(8);

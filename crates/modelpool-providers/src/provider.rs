@@ -119,7 +119,7 @@ impl WireProvider {
         }
         if self.own != Some(request.body.dialect) {
             let sign = |sent: &mut http::Request<Bytes>| self.sign(sent);
-            return call_translated(&*self.wire, &self.exchange, &uri, &request, sign).await;
+            return call_translated(&*self.wire, &self.exchange, &uri, &request, &self.defaults, sign).await;
         }
         // What is to be added or taken out is in neutral form; the answer passes through all the same.
         let mut dropped = Vec::new();
@@ -127,7 +127,7 @@ impl WireProvider {
         let body = match edited {
             false => self.passed(&request, &target),
             true => {
-                let written = translated(&*self.wire, &request, &target)?;
+                let written = translated(&*self.wire, &request, &target, &self.defaults)?;
                 dropped = written.dropped;
                 written.body
             }
@@ -150,13 +150,7 @@ impl WireProvider {
 
     /// Asks something beside the calls of a model; an answer that is no JSON says nothing.
     async fn ask(&self, question: Question, limits: &CallLimits) -> Result<Value, Error> {
-        let uri: Uri = question.url.parse().map_err(|error| {
-            let url = &question.url;
-            Error::new(
-                ErrorKind::Configuration,
-                format!("{url} is not an address: {error}"),
-            )
-        })?;
+        let uri = address_of(question.url)?;
         let mut sent = self.exchange.request(question.method, &uri, question.body);
         self.sign(&mut sent)?;
         let answered = self.exchange.send(sent, limits, false).await?;
@@ -262,6 +256,7 @@ pub(crate) async fn call_translated(
     exchange: &Exchange,
     uri: &Uri,
     request: &ProviderRequest,
+    defaults: &Map<String, Value>,
     sign: impl FnOnce(&mut http::Request<Bytes>) -> Result<(), Error>,
 ) -> Result<Reply, Error> {
     let stream = request.facts.stream;
@@ -270,7 +265,7 @@ pub(crate) async fn call_translated(
         model: &request.model_name,
         stream,
     };
-    let Written { body, dropped } = translated(wire, request, &target)?;
+    let Written { body, dropped } = translated(wire, request, &target, defaults)?;
     let mut sent = exchange.call(uri, body, request.trace);
     sign(&mut sent)?;
     let mut answered = exchange.send(sent, &request.limits, stream).await?;
@@ -310,8 +305,13 @@ fn streamed(
     }
 }
 
-/// A request, written in a wire that its caller does not speak.
-fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -> Result<Written, Error> {
+/// A request, written in a wire that its caller does not speak, with the members the user configured.
+fn translated(
+    wire: &dyn Wire,
+    request: &ProviderRequest,
+    target: &Target<'_>,
+    defaults: &Map<String, Value>,
+) -> Result<Written, Error> {
     let body = &request.body;
     let mut conversation = conversation_of(body.dialect, &body.bytes).map_err(invalid)?;
     conversation.stream = target.stream;
@@ -321,6 +321,7 @@ fn translated(wire: &dyn Wire, request: &ProviderRequest, target: &Target<'_>) -
     let names = CallersNames::of(body.dialect, &conversation);
     match wire.write(&conversation, target) {
         Ok(mut written) => {
+            written.body = splice::with_defaults(written.body, defaults);
             written.dropped = written
                 .dropped
                 .into_iter()

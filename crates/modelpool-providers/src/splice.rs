@@ -97,6 +97,29 @@ fn rebuilt(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     Bytes::from(members.to_string())
 }
 
+/// A body that was written anew, with configured members where it has none; in objects that both have, their
+/// members likewise.
+pub(crate) fn with_defaults(body: Bytes, defaults: &Map<String, Value>) -> Bytes {
+    if defaults.is_empty() {
+        return body;
+    }
+    let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&body) else {
+        return body;
+    };
+    add_missing(&mut members, defaults);
+    Bytes::from(Value::Object(members).to_string())
+}
+
+fn add_missing(members: &mut Map<String, Value>, defaults: &Map<String, Value>) {
+    for (key, value) in defaults {
+        match (members.get_mut(key), value) {
+            (None, value) => drop(members.insert(key.clone(), value.clone())),
+            (Some(Value::Object(members)), Value::Object(defaults)) => add_missing(members, defaults),
+            (Some(_), _) => {}
+        }
+    }
+}
+
 fn insert(inserted: &mut String, key: &str, value: &str) {
     inserted.push_str(&Value::from(key).to_string());
     inserted.push(':');
@@ -276,6 +299,18 @@ mod tests {
             body(&request.body, &splice),
             r#"{"model":"m","messages":[{}],"t":1.0}"#
         );
+    }
+
+    #[test]
+    fn configured_members_are_defaults_of_what_was_written_anew() {
+        let written = Bytes::from_static(br#"{"options":{"seed":1},"think":true,"stop":[]}"#);
+        let defaults =
+            json!({"options": {"seed": 2, "num_gpu": 3}, "think": false, "keep_alive": "1h", "stop": ["x"]});
+        assert_eq!(
+            with_defaults(written.clone(), defaults.as_object().unwrap()),
+            r#"{"options":{"seed":1,"num_gpu":3},"think":true,"stop":[],"keep_alive":"1h"}"#
+        );
+        assert_eq!(with_defaults(written.clone(), &Map::new()), written);
     }
 
     #[test]

@@ -137,7 +137,15 @@ impl OpenAiChat {
             if facts.operation == Operation::Embeddings {
                 return Box::pin(embed(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
             }
-            return Box::pin(call_translated(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
+            return Box::pin(call_translated(
+                &wire,
+                &self.exchange,
+                uri,
+                &request,
+                &self.defaults,
+                |_| Ok(()),
+            ))
+            .await;
         }
         self.call_own(&request, uri).await
     }
