@@ -5,8 +5,13 @@ use modelpool_core::{Candidate, Numeric, Provenance};
 /// `$0.002 per 1k tokens`, with a mark where nobody said so.
 pub(super) fn cost(candidate: Candidate<'_>) -> String {
     let mark = assumed(candidate, Numeric::CostPer1kTokens);
-    let cost = candidate.number(Numeric::CostPer1kTokens);
+    let cost = rounded(candidate.number(Numeric::CostPer1kTokens));
     format!("${cost} per 1k tokens{mark}")
+}
+
+/// To six significant digits: what is left of a price behind them is what binary fractions make of it.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.5e}").parse().unwrap_or(number)
 }
 
 /// `measured 812 ms`, `declared 900 ms` or `assumed 1000 ms`.
@@ -29,5 +34,23 @@ fn assumed(candidate: Candidate<'_>, numeric: Numeric) -> &'static str {
         " (assumed)"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn prices_read_as_people_write_them() {
+        for (number, read) in [
+            (0.000_262_499_999_999_999_93, "0.0002625"),
+            (0.002, "0.002"),
+            (0.0, "0"),
+            (12.5, "12.5"),
+            (1e-9, "0.000000001"),
+        ] {
+            assert_eq!(rounded(number).to_string(), read);
+        }
     }
 }
