@@ -7,6 +7,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderName, Method, Request, Uri};
 use modelpool_core::{Operation, UnixMillis, Warmth};
 use serde_json::{Map, Value};
@@ -195,4 +196,29 @@ impl From<Events> for Decoded {
             ..Self::default()
         }
     }
+}
+
+/// An address without a slash at its end, and without any of these ends, which users copy along. The first that
+/// fits is taken off.
+pub(crate) fn without_ends(given: &Uri, ends: &[&str]) -> String {
+    let given = given.to_string();
+    let given = given.trim_end_matches('/');
+    let base = ends.iter().find_map(|end| given.strip_suffix(end));
+    base.unwrap_or(given).trim_end_matches('/').to_owned()
+}
+
+/// An address without a slash at its end; with this path where it has none.
+pub(crate) fn with_path(given: &Uri, path: &str) -> String {
+    let bare = given.path().trim_matches('/').is_empty();
+    let given = without_ends(given, &[]);
+    if bare { format!("{given}{path}") } else { given }
+}
+
+/// The header that shows a key as most vendors want it; none where there is no key.
+pub(crate) fn bearer(key: Option<&str>) -> Vec<(HeaderName, String)> {
+    // Files of keys end in a line feed.
+    let key = key.map(str::trim).filter(|key| !key.is_empty());
+    key.map(|key| (AUTHORIZATION, format!("Bearer {key}")))
+        .into_iter()
+        .collect()
 }

@@ -9,7 +9,7 @@ use super::{answer, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Question, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire, without_ends};
 
 /// The only version there is: <https://platform.claude.com/docs/en/api/versioning>.
 const VERSION: &str = "2023-06-01";
@@ -21,13 +21,7 @@ pub(crate) struct AnthropicWire;
 impl Wire for AnthropicWire {
     /// What comes before `/v1/messages`; a `/v1` at its end is what users of other vendors write.
     fn base_url(&self, given: &Uri) -> String {
-        let given = given.to_string();
-        let given = given.trim_end_matches('/');
-        given
-            .strip_suffix("/v1")
-            .unwrap_or(given)
-            .trim_end_matches('/')
-            .to_owned()
+        without_ends(given, &["/v1"])
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {

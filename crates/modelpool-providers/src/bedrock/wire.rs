@@ -11,7 +11,7 @@ use super::{answer, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Target, Wire, without_ends};
 
 /// The name that requests to Bedrock are signed for.
 const SERVICE: &str = "bedrock";
@@ -48,11 +48,7 @@ impl BedrockWire {
 
 impl Wire for BedrockWire {
     fn base_url(&self, given: &Uri) -> String {
-        let origin = match (given.scheme_str(), given.authority()) {
-            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
-            _ => String::new(),
-        };
-        format!("{origin}{}", given.path().trim_end_matches('/'))
+        without_ends(given, &[])
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {

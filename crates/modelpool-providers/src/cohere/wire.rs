@@ -1,7 +1,6 @@
 //! Address, headers, and who reads and writes.
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
@@ -10,7 +9,7 @@ use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Question, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire, bearer, without_ends};
 
 /// Ends of addresses that users copy, which are not part of the base.
 const PATHS: [&str; 4] = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v2"];
@@ -21,10 +20,7 @@ pub(crate) struct CohereWire;
 
 impl Wire for CohereWire {
     fn base_url(&self, given: &Uri) -> String {
-        let given = given.to_string();
-        let given = given.trim_end_matches('/');
-        let base = PATHS.iter().find_map(|path| given.strip_suffix(path));
-        base.unwrap_or(given).trim_end_matches('/').to_owned()
+        without_ends(given, &PATHS)
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
@@ -37,10 +33,7 @@ impl Wire for CohereWire {
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
-        let key = key.map(str::trim).filter(|key| !key.is_empty());
-        key.map(|key| (AUTHORIZATION, format!("Bearer {key}")))
-            .into_iter()
-            .collect()
+        bearer(key)
     }
 
     fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
@@ -87,6 +80,8 @@ impl Wire for CohereWire {
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
+
     use super::*;
 
     #[test]

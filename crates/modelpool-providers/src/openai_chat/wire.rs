@@ -1,7 +1,6 @@
 //! Chat completions as models speak them, for requests of another dialect.
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
@@ -11,7 +10,7 @@ use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::embeddings::{Embeddings, ToEmbed};
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Target, Wire};
+use crate::wire::{Broken, Decoder, Target, Wire, bearer, with_path};
 
 /// The wire, and how the server at hand differs from the others that speak it.
 ///
@@ -98,13 +97,7 @@ pub(super) const fn path_of(operation: Operation) -> &'static str {
 
 impl Wire for ChatWire {
     fn base_url(&self, given: &Uri) -> String {
-        let scheme = given.scheme_str().unwrap_or("https");
-        let authority = given.authority().map_or("", |authority| authority.as_str());
-        let path = match given.path().trim_end_matches('/') {
-            "" => "/v1",
-            path => path,
-        };
-        format!("{scheme}://{authority}{path}")
+        with_path(given, "/v1")
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
@@ -112,10 +105,7 @@ impl Wire for ChatWire {
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
-        // Files of keys end in a line feed.
-        key.map(|key| (AUTHORIZATION, format!("Bearer {}", key.trim())))
-            .into_iter()
-            .collect()
+        bearer(key)
     }
 
     fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
@@ -149,6 +139,8 @@ impl Wire for ChatWire {
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
+
     use super::*;
 
     #[test]

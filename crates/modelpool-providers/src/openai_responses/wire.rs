@@ -1,7 +1,6 @@
 //! The wire.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, Uri};
 use modelpool_core::Operation;
 
@@ -10,7 +9,7 @@ use super::{answer, write};
 use crate::framing::Framing;
 use crate::model_list::ModelList;
 use crate::neutral::{Answer, Conversation, Untranslatable, Written};
-use crate::wire::{Broken, Decoder, Question, Target, Wire};
+use crate::wire::{Broken, Decoder, Question, Target, Wire, bearer, with_path};
 
 /// OpenAI's Responses: <https://platform.openai.com/docs/api-reference/responses>.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,13 +18,7 @@ pub(crate) struct ResponsesWire;
 impl Wire for ResponsesWire {
     /// As for chat completions: `/v1` where the path is empty.
     fn base_url(&self, given: &Uri) -> String {
-        let whole = given.to_string();
-        let trimmed = whole.trim_end_matches('/');
-        if given.path().trim_matches('/').is_empty() {
-            format!("{trimmed}/v1")
-        } else {
-            trimmed.to_owned()
-        }
+        with_path(given, "/v1")
     }
 
     fn url(&self, base: &str, target: &Target<'_>) -> Result<String, String> {
@@ -36,9 +29,7 @@ impl Wire for ResponsesWire {
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(HeaderName, String)> {
-        let mut headers = vec![(CONTENT_TYPE, "application/json".to_owned())];
-        headers.extend(key.map(|key| (AUTHORIZATION, format!("Bearer {key}"))));
-        headers
+        bearer(key)
     }
 
     fn write(&self, conversation: &Conversation, target: &Target<'_>) -> Result<Written, Untranslatable> {
@@ -68,6 +59,8 @@ impl Wire for ResponsesWire {
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
+
     use super::*;
 
     #[test]
