@@ -180,31 +180,33 @@ fn bedrock(
     context: &ProviderContext,
 ) -> Result<Arc<dyn Provider>, String> {
     let variable = |name: &str| (context.environment)(name).filter(|value| !value.is_empty());
+    let host = match &config.base_url {
+        Some(given) => address(given)?.host().map(str::to_owned),
+        None => None,
+    };
     let region_of_address = || {
-        let host = config.base_url.as_deref()?.split("://").nth(1)?;
-        host.strip_prefix("bedrock-runtime.")?
-            .split('.')
-            .next()
-            .map(str::to_owned)
+        let rest = host.as_deref()?.strip_prefix("bedrock-runtime.")?;
+        rest.split('.').next().map(str::to_owned)
     };
     let region = region_of_address()
         .or_else(|| variable("AWS_REGION"))
         .or_else(|| variable("AWS_DEFAULT_REGION"));
-    let region = match (region, &config.base_url) {
-        (Some(region), _) => region,
-        // Of an address of the user's own only signatures speak of a region.
-        (None, Some(_)) => "us-east-1".to_owned(),
-        (None, None) => {
-            return Err("no region: set the environment variable AWS_REGION, or a `base_url`".to_owned());
-        }
-    };
+    // What the environment holds for Amazon goes to Amazon's own addresses and nowhere else.
+    let is_amazon = host
+        .as_deref()
+        .is_none_or(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    if region.is_none() && is_amazon {
+        return Err("no region: set the environment variable AWS_REGION".to_owned());
+    }
+    // Elsewhere nothing is signed, and no region is spoken of.
+    let region = region.unwrap_or_default();
     let own_key = key_of(vendor, config, context)?;
     let key = match config.base_url {
         None => own_key.or_else(|| variable("AWS_BEARER_TOKEN_BEDROCK")),
         Some(_) => own_key,
     };
     let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) if key.is_none() => {
+        (Some(id), Some(secret)) if key.is_none() && is_amazon => {
             let session = variable("AWS_SESSION_TOKEN");
             Some(Credentials::new(&id, &secret, session.as_deref()))
         }
@@ -221,4 +223,66 @@ fn bedrock(
     let wire = Arc::new(BedrockWire::new(region, credentials));
     let provider = WireProvider::new(wire, None, Some(&base), key, config, context)?;
     Ok(Arc::new(provider))
+}
+
+#[cfg(test)]
+mod tests {
+    use modelpool_core::SystemClock;
+
+    use super::*;
+    use crate::HttpTransport;
+
+    fn bedrock_with(base_url: Option<&str>, variables: &'static [(&'static str, &'static str)]) -> String {
+        let context = ProviderContext {
+            transport: Arc::new(HttpTransport::new()),
+            environment: Arc::new(move |name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            }),
+            clock: Arc::new(SystemClock),
+        };
+        let config = ModelConfig::new("a", "bedrock", "a-model");
+        let config = match base_url {
+            Some(base_url) => config.base_url(base_url),
+            None => config,
+        };
+        match ProviderRegistry::new().create(&config, &context) {
+            Ok(provider) => format!("{provider:?}"),
+            Err(error) => error.message().to_owned(),
+        }
+    }
+
+    const CREDENTIALS: &[(&str, &str)] = &[
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+
+    #[test]
+    fn credentials_of_the_environment_sign_for_amazon_and_nobody_else() {
+        for (base_url, signs) in [
+            (None, true),
+            (
+                Some("https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com"),
+                true,
+            ),
+            (Some("https://bedrock-runtime.eu-west-1.amazonaws.com"), true),
+            (Some("https://amazonaws.com.example.org"), false),
+            (Some("http://127.0.0.1:9000"), false),
+        ] {
+            let shown = bedrock_with(base_url, CREDENTIALS);
+            assert_eq!(
+                shown.contains("credentials: Some"),
+                signs,
+                "{base_url:?}: {shown}"
+            );
+            assert!(!shown.contains("not-shown"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn amazon_needs_a_region_and_a_key() {
+        assert!(bedrock_with(None, &[]).contains("AWS_REGION"));
+        assert!(bedrock_with(None, &[("AWS_REGION", "eu-west-1")]).contains("AWS_BEARER_TOKEN_BEDROCK"));
+    }
 }
