@@ -51,7 +51,7 @@ impl fmt::Debug for WireProvider {
 }
 
 impl WireProvider {
-    /// The provider of an entry.
+    /// The provider of an entry. `hidden` is what must not stand in any text, besides its key and headers.
     ///
     /// # Errors
     /// What the entry lacks to be called, in words: an address, a key.
@@ -60,6 +60,7 @@ impl WireProvider {
         own: Option<Dialect>,
         vendors_base: Option<&str>,
         key: Option<String>,
+        hidden: Vec<SecretString>,
         config: &ModelConfig,
         context: &ProviderContext,
     ) -> Result<Self, String> {
@@ -73,7 +74,7 @@ impl WireProvider {
                 ));
             }
         };
-        let mut secrets: Vec<SecretString> = Vec::new();
+        let mut secrets = hidden;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in wire.headers(key.as_deref()) {

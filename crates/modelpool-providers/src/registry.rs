@@ -7,6 +7,7 @@ use std::sync::Arc;
 use modelpool_core::nearest::did_you_mean;
 use modelpool_core::provider::Dialect;
 use modelpool_core::{Clock, Error, ErrorKind, ModelConfig, Numeric, Provenance, Provider, Transport};
+use secrecy::SecretString;
 
 use crate::anthropic::AnthropicWire;
 use crate::bedrock::{BedrockWire, Credentials};
@@ -168,7 +169,7 @@ fn by_wire(
         WireProtocol::Cohere => (Arc::new(CohereWire), None),
     };
     let key = key_of(vendor, config, context)?;
-    let provider = WireProvider::new(wire, own, vendor.base_url, key, config, context)?;
+    let provider = WireProvider::new(wire, own, vendor.base_url, key, Vec::new(), config, context)?;
     Ok(Arc::new(provider))
 }
 
@@ -205,9 +206,12 @@ fn bedrock(
         None => own_key.or_else(|| variable("AWS_BEARER_TOKEN_BEDROCK")),
         Some(_) => own_key,
     };
+    let mut hidden = Vec::new();
     let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) if key.is_none() && is_amazon => {
             let session = variable("AWS_SESSION_TOKEN");
+            hidden.push(SecretString::from(secret.as_str()));
+            hidden.extend(session.as_deref().map(SecretString::from));
             Some(Credentials::new(&id, &secret, session.as_deref()))
         }
         _ => None,
@@ -221,7 +225,7 @@ fn bedrock(
     }
     let base = BedrockWire::default_base(&region);
     let wire = Arc::new(BedrockWire::new(region, credentials));
-    let provider = WireProvider::new(wire, None, Some(&base), key, config, context)?;
+    let provider = WireProvider::new(wire, None, Some(&base), key, hidden, config, context)?;
     Ok(Arc::new(provider))
 }
 
