@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use modelpool_core::{StreamEvent, Usage};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::read::{member_range, range_in};
 use super::stream::{Reader, text_event};
 use crate::edit::{EventEdits, Identity};
-use crate::json::lenient_object;
+use crate::json::{self, lenient_object};
 use crate::splice::apply;
 use crate::sse;
 
@@ -26,8 +25,8 @@ pub(crate) static EDITS: EventEdits = EventEdits {
 
 lenient_object! {
     struct Delta<'a> {
-        role: Option<&'a RawValue> = "role",
-        content: Option<&'a RawValue> = "content",
+        role: Option<&'a str> = "role",
+        content: Option<&'a str> = "content",
     }
 }
 
@@ -39,10 +38,10 @@ lenient_object! {
 
 lenient_object! {
     struct Chunk<'a> {
-        id: Option<&'a RawValue> = "id",
-        created: Option<&'a RawValue> = "created",
+        id: Option<&'a str> = "id",
+        created: Option<&'a str> = "created",
         choices: Option<Vec<Choice<'a>>> = "choices",
-        usage: Option<&'a RawValue> = "usage",
+        usage: Option<&'a str> = "usage",
     }
 }
 
@@ -54,8 +53,8 @@ impl<'a> Chunk<'a> {
 
 fn identity(event: &StreamEvent) -> Option<Identity> {
     let data = sse::data(&event.raw)?;
-    let chunk: Chunk<'_> = serde_json::from_slice(&data).ok()?;
-    let of = |value: Option<&RawValue>| value.map(|raw| raw.get().into());
+    let chunk: Chunk<'_> = json::read_bytes(&data).ok()?;
+    let of = |value: Option<&str>| value.map(Into::into);
     let identity = Identity {
         id: of(chunk.id),
         created: of(chunk.created),
@@ -71,13 +70,13 @@ fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
     let members = [(chunk.id, &identity.id), (chunk.created, &identity.created)];
     let mut edits: Vec<_> = members
         .into_iter()
-        .filter_map(|(own, kept)| Some((own?.get(), kept.as_deref()?)))
+        .filter_map(|(own, kept)| Some((own?, kept.as_deref()?)))
         .filter(|(own, kept)| own != kept)
         .map(|(own, kept)| (range_in(whole, own), kept.to_owned()))
         .collect();
     // Clients that add up deltas would otherwise read `assistantassistant`.
     if let Some(role) = chunk.delta().and_then(|delta| delta.role) {
-        edits.push((member_range(whole, range_in(whole, role.get())), String::new()));
+        edits.push((member_range(whole, range_in(whole, role)), String::new()));
     }
     if edits.is_empty() {
         return event;
@@ -98,7 +97,7 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
     let Some(content) = chunk.delta().and_then(|delta| delta.content) else {
         return event;
     };
-    let edit = (range_in(whole, content.get()), Value::from(text).to_string());
+    let edit = (range_in(whole, content), Value::from(text).to_string());
     let raw = apply(&raw, vec![edit]);
     // Read once more, since without its text an event may mean nothing.
     Reader::default().read(raw.clone(), &[]).unwrap_or(StreamEvent {
@@ -124,7 +123,7 @@ fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     });
-    let edit = (range_in(whole, own.get()), sum.to_string());
+    let edit = (range_in(whole, own), sum.to_string());
     StreamEvent {
         raw: apply(&raw, vec![edit]),
         plain_text: None,
@@ -153,7 +152,7 @@ fn chunk(raw: &Bytes) -> Option<(&str, Chunk<'_>)> {
     let Cow::Borrowed(data) = sse::data(raw)? else {
         return None;
     };
-    Some((std::str::from_utf8(raw).ok()?, serde_json::from_slice(data).ok()?))
+    Some((std::str::from_utf8(raw).ok()?, json::read_bytes(data).ok()?))
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod response;
 mod size;
 mod strangers;
 mod stream;
+mod talk;
 pub(crate) mod wire;
 mod write;
 mod write_messages;

@@ -1,8 +1,8 @@
 //! How much text there is in a body, without building it.
 
 use modelpool_core::facts::TextSize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+
+use crate::json::{self, Scanner};
 
 /// Characters and estimated tokens of text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,18 +37,23 @@ pub(super) fn longest_text(input: &str) -> u64 {
     if !input.starts_with('[') {
         return Size::of_json(input).tokens;
     }
-    let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
-    let of_item = |item: &RawValue| match item.get().as_bytes().first() {
-        Some(b'"') => Size::of_json(item.get()).tokens,
-        Some(b'[') => of_list(item.get()),
+    let items: Vec<&str> = json::read(input).unwrap_or_default();
+    let of_item = |item: &str| match item.as_bytes().first() {
+        Some(b'"') => Size::of_json(item).tokens,
+        Some(b'[') => of_list(item),
         _ => items.len() as u64,
     };
     items.iter().map(|item| of_item(item)).max().unwrap_or(0)
 }
 
+/// Items of a list; 0 of what is none.
 pub(super) fn count_items(list: &str) -> u32 {
-    serde_json::from_str::<Vec<IgnoredAny>>(list)
-        .map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX))
+    let mut count = 0_u32;
+    let counted = Scanner::new(list).list(|scanner| {
+        count = count.saturating_add(1);
+        scanner.value().map(drop)
+    });
+    counted.map_or(0, |()| count)
 }
 
 #[cfg(test)]
