@@ -59,9 +59,7 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
     let mut facts = facts_of(&conversation, bytes.len());
-    let kept = members
-        .kept_answer
-        .and_then(|raw| serde_json::from_str(raw).ok());
+    let kept = members.kept_answer.and_then(|raw| serde_json::from_str(raw).ok());
     facts.goes_on_from = kept.or(facts.goes_on_from);
     let extension = members.extension.and_then(openai_chat_read::boxed);
     Ok(ReadRequest {

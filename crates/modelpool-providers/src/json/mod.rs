@@ -224,7 +224,10 @@ mod tests {
             let read: Probe<'_> = read(text).unwrap();
             assert_eq!((read.plain.present, read.plain.plain), (present, plain), "{text}");
         }
-        assert!(read::<Probe<'_>>(r#"{"plain":"\ud800"}"#).is_err(), "half a character");
+        assert!(
+            read::<Probe<'_>>(r#"{"plain":"\ud800"}"#).is_err(),
+            "half a character"
+        );
     }
 
     #[test]
@@ -245,7 +248,11 @@ mod tests {
             ("{} {}", "trailing characters"),
         ] {
             assert!(read::<Probe<'_>>(text).is_err(), "{text}");
-            assert!(what_is_wrong(text).contains(why), "{text}: {}", what_is_wrong(text));
+            assert!(
+                what_is_wrong(text).contains(why),
+                "{text}: {}",
+                what_is_wrong(text)
+            );
         }
         assert!(read_bytes::<Probe<'_>>(b"{\"name\": \"\xff\"}").is_err());
     }

@@ -167,12 +167,8 @@ pub(crate) fn boxed(raw: &str) -> Option<Box<RawValue>> {
 
 /// The value of `model`.
 pub(crate) fn model_name(raw: &str) -> Result<String, BodyError> {
-    serde_json::from_str(raw).map_err(|_| {
-        BodyError::new(
-            Some("model"),
-            format!("`model` is not a string: {}", shown(raw)),
-        )
-    })
+    serde_json::from_str(raw)
+        .map_err(|_| BodyError::new(Some("model"), format!("`model` is not a string: {}", shown(raw))))
 }
 
 /// Whether the last message of the user speaks of a picture. A second look at the body, for pools
@@ -309,10 +305,7 @@ fn facts_of(operation: Operation, stream: bool, body_bytes: usize, members: &Mem
         facts.json_schema = format.kind.as_deref() == Some("json_schema");
         facts.output_format = !matches!(format.kind.as_deref(), None | Some("text"));
     }
-    if members
-        .modalities
-        .is_some_and(|raw| raw.contains("\"audio\""))
-    {
+    if members.modalities.is_some_and(|raw| raw.contains("\"audio\"")) {
         facts.audio += 1;
     }
     facts
