@@ -26,6 +26,7 @@ mod calls;
 mod dialects;
 mod endpoint;
 mod failure;
+mod head_timer;
 mod health;
 mod in_place;
 mod listing;

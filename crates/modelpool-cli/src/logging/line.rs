@@ -114,12 +114,42 @@ impl Visit for Fields<'_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.write(field, |writer| match thousandths(value) {
+            Some(thousandths) => write_thousandths(writer, thousandths),
+            None => write!(writer, "{value}"),
+        });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field, |writer| write!(writer, "{value:?}"));
     }
+}
+
+/// The number in thousandths, where it is a whole number of them that a float holds exactly: a duration in
+/// milliseconds, say.
+fn thousandths(value: f64) -> Option<u64> {
+    const MOST: f64 = 1e12;
+    let whole = (value * 1000.0).round();
+    // Divided again it has to be the same number: then these are the digits that tell it from all others.
+    let is_exact = (0.0..MOST).contains(&value) && whole / 1000.0 == value && !value.is_sign_negative();
+    is_exact.then_some(whole as u64)
+}
+
+/// As `{}` writes the float, without the search for its digits.
+fn write_thousandths(writer: &mut impl fmt::Write, thousandths: u64) -> fmt::Result {
+    write!(writer, "{}", thousandths / 1000)?;
+    let mut fraction = thousandths % 1000;
+    if fraction == 0 {
+        return Ok(());
+    }
+    writer.write_char('.')?;
+    let mut place = 100;
+    while fraction > 0 {
+        writer.write_char(char::from(b'0' + (fraction / place) as u8))?;
+        fraction %= place;
+        place /= 10;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -176,6 +206,38 @@ mod tests {
     fn what_would_break_a_line_is_escaped() {
         let text = lines(|| info!(target: "t", name = "a\"b\n图"));
         assert!(text.ends_with("t: name=\"a\\\"b\\n图\"\n"), "{text}");
+    }
+
+    #[test]
+    fn thousandths_are_written_as_floats_are() {
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut numbers = vec![
+            0.0,
+            -0.0,
+            0.001,
+            0.1,
+            1.5,
+            1e12,
+            1e11 + 0.001,
+            0.0005,
+            f64::NAN,
+            f64::INFINITY,
+            -1.5,
+        ];
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            numbers.push(((random >> 20) % (1 << (random % 44))) as f64 / 1000.0);
+        }
+        let mut quick = 0;
+        for number in numbers {
+            if let Some(thousandths) = thousandths(number) {
+                quick += 1;
+                let mut text = String::new();
+                write_thousandths(&mut text, thousandths).unwrap();
+                assert_eq!(text, number.to_string());
+            }
+        }
+        assert!(quick > 10_000, "{quick}");
     }
 
     #[test]
