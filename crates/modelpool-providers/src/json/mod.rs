@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-pub(crate) use scan::{Scanner, Unreadable, unescaped};
+use scan::unescaped;
+pub(crate) use scan::{Inner, Scanner, Unreadable};
 
 /// What can be read from a JSON value; its default stands for an absent one.
 pub(crate) trait Read<'a>: Default {

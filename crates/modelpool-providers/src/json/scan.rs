@@ -23,7 +23,7 @@ pub(crate) struct Scanner<'a> {
 
 /// Bytes of a string that are looked at eight by eight before it is searched: most strings are keys and words,
 /// and a search costs more to begin.
-const NEAR_BYTES: usize = 32;
+const NEAR_BYTES: usize = 16;
 
 impl<'a> Scanner<'a> {
     /// At the beginning of a text.
@@ -74,8 +74,8 @@ impl<'a> Scanner<'a> {
         }
         loop {
             match self.key()? {
-                Inner { text, escaped: false } => read(self, text)?,
-                Inner { text, escaped: true } => read(self, &unescaped(text)?)?,
+                Inner { text, escapes: 0, .. } => read(self, text)?,
+                Inner { text, .. } => read(self, &unescaped(text)?)?,
             }
             if !self.take(b',') {
                 return self.expect(b'}');
@@ -211,34 +211,41 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes over a string.
-    fn string(&mut self) -> Result<Inner<'a>, Unreadable> {
+    /// Passes over a string, which begins right here.
+    pub(crate) fn string(&mut self) -> Result<Inner<'a>, Unreadable> {
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&b'"') {
             return Err(Unreadable);
         }
         let start = self.at + 1;
         let mut at = start;
-        let mut escaped = false;
+        let (mut escapes, mut coded) = (0, false);
         loop {
             at += plain_length(bytes.get(at..).unwrap_or_default()).ok_or(Unreadable)?;
             match bytes.get(at) {
                 Some(b'"') => break,
-                _ => at += escape_length(&bytes[at..]).ok_or(Unreadable)?,
+                _ => {
+                    let length = escape_length(&bytes[at..]).ok_or(Unreadable)?;
+                    at += length;
+                    escapes += 1;
+                    coded |= length > 2;
+                }
             }
-            escaped = true;
         }
         self.at = at + 1;
         let text = &self.text[start..at];
-        Ok(Inner { text, escaped })
+        Ok(Inner { text, escapes, coded })
     }
 }
 
 /// What is between the quotes of a string, as it is written.
-struct Inner<'a> {
-    text: &'a str,
-    /// With escapes.
-    escaped: bool,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inner<'a> {
+    pub(crate) text: &'a str,
+    /// Escapes in it.
+    pub(crate) escapes: usize,
+    /// One of them is a code, such as `\u56fe`; the others have two bytes each.
+    pub(crate) coded: bool,
 }
 
 /// Bytes before the first quote or backslash; `None` where there is none, or a control character stands

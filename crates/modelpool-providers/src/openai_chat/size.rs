@@ -2,7 +2,7 @@
 
 use modelpool_core::facts::TextSize;
 
-use crate::json::{self, Scanner};
+use crate::json::{self, Inner, Scanner};
 
 /// Characters and estimated tokens of text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,17 @@ impl Size {
         Size::of(inner.map_or_else(|| TextSize::of(raw), TextSize::of_json_string))
     }
 
-    pub(super) fn of(size: TextSize) -> Size {
+    /// Of a string.
+    pub(super) fn of_string(string: Inner<'_>) -> Size {
+        Size::of(match string {
+            Inner {
+                text, coded: true, ..
+            } => TextSize::of_json_string(text),
+            Inner { text, escapes, .. } => TextSize::of_short_escapes(text, escapes as u64),
+        })
+    }
+
+    fn of(size: TextSize) -> Size {
         Size {
             characters: size.characters(),
             tokens: size.tokens(),
@@ -58,7 +68,22 @@ pub(super) fn count_items(list: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::longest_text;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_string_has_the_size_of_the_text_it_stands_for(text in any::<String>()) {
+            let written = serde_json::Value::from(text.as_str()).to_string();
+            let of_coded: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for written in [written, format!("\"{of_coded}\"")] {
+                let string = Scanner::new(&written).string().unwrap();
+                let (read, text) = (Size::of_string(string), Size::of(TextSize::of(&text)));
+                prop_assert_eq!((read.characters, read.tokens), (text.characters, text.tokens));
+            }
+        }
+    }
 
     #[test]
     fn the_longest_text_is_what_has_to_fit() {

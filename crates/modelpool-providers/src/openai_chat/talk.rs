@@ -68,6 +68,11 @@ impl Object {
             if key == "content" && has_parts && scanner.peek() == Some(b'[') {
                 return scanner.list(|scanner| read.part(scanner));
             }
+            let is_text = matches!(key, "content" | "text" | "tool_calls" | "refusal");
+            if is_text && scanner.peek() == Some(b'"') {
+                read.text.add(Size::of_string(scanner.string()?));
+                return Ok(());
+            }
             let raw = scanner.value()?;
             match key {
                 "tool_call_id" => read.answers = serde_json::from_str(raw).ok(),
@@ -78,9 +83,7 @@ impl Object {
                     "\"file\"" | "\"input_file\"" => read.files += 1,
                     _ => {}
                 },
-                "content" | "text" | "tool_calls" | "refusal" if raw != "null" => {
-                    read.text.add(Size::of_json(raw));
-                }
+                _ if is_text && raw != "null" => read.text.add(Size::of_json(raw)),
                 _ => {}
             }
             Ok(())
@@ -95,7 +98,7 @@ impl Object {
                 let part = Self::read(scanner, false)?;
                 self.add(&part);
             }
-            Some(b'"') => self.text.add(Size::of_json(scanner.value()?)),
+            Some(b'"') => self.text.add(Size::of_string(scanner.string()?)),
             _ => {
                 scanner.value()?;
             }
