@@ -247,13 +247,20 @@ impl ModelCapabilities {
         let (a, b) = (self, other.get());
         Flag::ALL.iter().all(|flag| a.has(*flag) == b.has(*flag))
             && Numeric::ALL.iter().all(|key| a.number(*key) == b.number(*key))
-            && a.inner.declared_price() == b.inner.declared_price()
+            && a.effective_price() == b.effective_price()
             && a.custom() == b.custom()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let mut fields = Vec::new();
-        for (key, value) in self.to_dict(py)? {
+        // Only one of the two can be given.
+        let left_out = match self.separate_price() {
+            Some(_) => Numeric::CostPer1kTokens.key(),
+            None => "price",
+        };
+        let all = self.to_dict(py)?;
+        all.del_item(left_out)?;
+        for (key, value) in all {
             fields.push(format!("{key}={}", value.repr()?));
         }
         Ok(format!("ModelCapabilities({})", fields.join(", ")))
@@ -281,6 +288,18 @@ impl ModelCapabilities {
         self.inner.number(numeric).value
     }
 
+    /// The price that models are compared by, where nobody said one, too.
+    fn effective_price(&self) -> Price {
+        let blended = || Price::per_1k(self.number(Numeric::CostPer1kTokens));
+        self.inner.declared_price().unwrap_or_else(blended)
+    }
+
+    /// The price, where it says more than one number for input and output does.
+    fn separate_price(&self) -> Option<Price> {
+        let price = self.inner.declared_price()?;
+        (price != Price::per_1k(self.number(Numeric::CostPer1kTokens))).then_some(price)
+    }
+
     fn custom(&self) -> Vec<(&str, &Value)> {
         let values = self.inner.custom_values();
         values.map(|(key, fact)| (key, &fact.value)).collect()
@@ -294,14 +313,10 @@ impl ModelCapabilities {
         };
         let fields = self.to_dict(py)?;
         let mut left_out = vec!["custom_capabilities"; usize::from(self.custom().is_empty())];
-        // The price says the cost, too; where both inputs cost the same it was given as one number.
-        let cost = Numeric::CostPer1kTokens.key();
-        match self.inner.declared_price() {
-            Some(price) if price != Price::per_1k(self.number(Numeric::CostPer1kTokens)) => {
-                left_out.push(cost)
-            }
-            _ => left_out.push("price"),
-        }
+        left_out.push(match self.separate_price() {
+            Some(_) => Numeric::CostPer1kTokens.key(),
+            None => "price",
+        });
         let built_in = Flag::ALL.iter().map(|flag| flag.key());
         let built_in = built_in.chain(Numeric::ALL.iter().map(|numeric| numeric.key()));
         left_out.extend(built_in.filter(|key| is_default(key)));

@@ -26,7 +26,7 @@ class CapabilityDetector:
         if isinstance(provider, ModelConfig):
             provider = ProviderFactory.create_provider(provider)
         if isinstance(provider, PoolProvider):
-            return await _asked(provider.pool, provider.config.alias, token_budget, probes)
+            return await _asked(provider.pool, provider.alias, token_budget, probes)
         if not hasattr(provider, "generate_stream"):
             raise InvalidValueError(f"provider: expected an LLMProvider or a ModelConfig, got {provider!r}")
         own, config = provider, getattr(provider, "config", None)

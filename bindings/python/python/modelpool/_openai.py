@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 try:
-    import httpx
     import openai
-except ImportError as error:
-    raise ImportError("as_openai needs the package openai: pip install 'modelpool[openai]'") from error
+except ImportError:
+    raise ImportError("as_openai needs the package openai: pip install 'modelpool[openai]'") from None
 
 from . import _native
 from ._errors import ModelPoolError
+
+# The package that `openai` makes its requests with has changed its name between versions: it is the one that the client
+# of its own extends.
+httpx: Any = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
 
 BASE_URL = "http://modelpool.invalid/v1"
 """Where no server is: requests never leave the process."""
 
 
-class _AsyncBody(httpx.AsyncByteStream):
+class _AsyncBody(httpx.AsyncByteStream):  # type: ignore[misc]
     def __init__(self, body: _native.NativeBody) -> None:
         self._body = body
 
@@ -33,7 +37,7 @@ class _AsyncBody(httpx.AsyncByteStream):
         self._body.close()
 
 
-class _SyncBody(httpx.SyncByteStream):
+class _SyncBody(httpx.SyncByteStream):  # type: ignore[misc]
     def __init__(self, body: _native.NativeBody) -> None:
         self._body = body
 
@@ -48,20 +52,20 @@ class _SyncBody(httpx.SyncByteStream):
         self._body.close()
 
 
-def _asked(request: httpx.Request) -> tuple[str, str, list[tuple[str, bytes]]]:
+def _asked(request: Any) -> tuple[str, str, list[tuple[str, bytes]]]:
     headers = [(name.decode("ascii").lower(), value) for name, value in request.headers.raw]
     # A caller's key is nobody's business here; bodies are at hand, whole.
     kept = [(name, value) for name, value in headers if name not in ("authorization", "transfer-encoding")]
     return request.method, request.url.raw_path.decode("ascii"), kept
 
 
-class AsyncPoolTransport(httpx.AsyncBaseTransport):
+class AsyncPoolTransport(httpx.AsyncBaseTransport):  # type: ignore[misc]
     """A way out of `httpx` that leads to the pool."""
 
     def __init__(self, gateway: _native.NativeGateway) -> None:
         self._gateway = gateway
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: Any) -> Any:
         """Answers as the gateway would over the network."""
         method, target, headers = _asked(request)
         body = await request.aread()
@@ -69,13 +73,13 @@ class AsyncPoolTransport(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=answered, stream=_AsyncBody(stream))
 
 
-class PoolTransport(httpx.BaseTransport):
+class PoolTransport(httpx.BaseTransport):  # type: ignore[misc]
     """The same for code that blocks its thread."""
 
     def __init__(self, gateway: _native.NativeGateway) -> None:
         self._gateway = gateway
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: Any) -> Any:
         """Answers as the gateway would over the network."""
         method, target, headers = _asked(request)
         status, answered, stream = self._gateway.ask_blocking(method, target, headers, request.read())

@@ -31,9 +31,9 @@ class ModelPool:
     name ends in ``_sync`` and which blocks its thread. The interpreter lock is released while anything is waited for.
     """
 
-    __slots__ = ("_native", "_gateway", "__weakref__")
+    __slots__ = ("_inner", "_gateway", "__weakref__")
 
-    _native: _native.NativePool
+    _inner: _native.NativePool
     _gateway: _native.NativeGateway | None
 
     def __init__(
@@ -41,7 +41,7 @@ class ModelPool:
         selector: ModelSelector | str | Mapping[str, Any] | None = None,
         default_alias: str | None = None,
     ) -> None:
-        self._native = _native.NativePool(selector, default_alias)
+        self._inner = _native.NativePool(selector, default_alias)
         self._gateway = None
 
     @classmethod
@@ -55,32 +55,17 @@ class ModelPool:
     @classmethod
     def _of(cls, native: _native.NativePool) -> ModelPool:
         pool = cls.__new__(cls)
-        pool._native = native
+        pool._inner = native
         pool._gateway = None
         return pool
 
     # Models
 
-    @overload
-    def add(self, alias: ModelConfig, /) -> ModelPool: ...
-
-    @overload
     def add(
         self,
         alias: str,
         provider: str,
         model_name: str,
-        capabilities: ModelCapabilities | None = None,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        **extra: Any,
-    ) -> ModelPool: ...
-
-    def add(
-        self,
-        alias: str | ModelConfig,
-        provider: str | None = None,
-        model_name: str | None = None,
         capabilities: ModelCapabilities | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
@@ -93,44 +78,44 @@ class ModelPool:
         pool (``fallbacks``, ``timeouts``, ``limits``, ``quota_group``, ``headers``, ``body``, ``warmup``, ``catalog``)
         and whatever providers and selectors of your own want to know, which they find in ``extra_config``.
         """
-        if isinstance(alias, ModelConfig):
-            self._native.add_config(alias)
-            return self
-        if provider is None or model_name is None:
-            raise TypeError("add: a model needs an alias, a provider and a model_name")
-        self._native.add(alias, provider, model_name, capabilities, api_key, base_url, extra)
+        self._inner.add(alias, provider, model_name, capabilities, api_key, base_url, extra)
+        return self
+
+    def add_config(self, config: ModelConfig) -> ModelPool:
+        """Adds a model that is described by a `ModelConfig`; chains."""
+        self._inner.add_config(config)
         return self
 
     def get(self, alias: str) -> ModelConfig | None:
         """The model of that alias; ``None`` where there is none."""
-        return self._native.get(alias)
+        return self._inner.get(alias)
 
     def remove(self, alias: str) -> bool:
         """Removes a model; returns whether it was there. Requests under way go on."""
-        return self._native.remove(alias)
+        return self._inner.remove(alias)
 
     def get_default(self) -> ModelConfig | None:
         """The default model: the first added unless another was named; none after it was removed."""
-        return self._native.get_default()
+        return self._inner.get_default()
 
     def set_default(self, alias: str) -> ModelPool:
         """Names the default model: the one that wins ties. Chains."""
-        self._native.set_default(alias)
+        self._inner.set_default(alias)
         return self
 
     def aliases(self) -> list[str]:
         """The aliases, in the order of adding."""
-        return self._native.aliases()
+        return self._inner.aliases()
 
     def list_models(self) -> list[dict[str, Any]]:
         """Every model as a dict, in the order of adding; no secrets. An unknown capability is ``None``."""
-        return self._native.list_models()
+        return self._inner.list_models()
 
     def __len__(self) -> int:
-        return len(self._native)
+        return len(self._inner)
 
     def __contains__(self, alias: object) -> bool:
-        return alias in self._native
+        return alias in self._inner
 
     def __bool__(self) -> bool:
         return True
@@ -153,7 +138,7 @@ class ModelPool:
         """
         if further:
             requirements = {**(requirements or {}), **further}
-        return self._native.select(requirements, context)
+        return self._inner.select(requirements, context)
 
     def explain(
         self,
@@ -166,7 +151,7 @@ class ModelPool:
         """For every model its rank, score and reason, or what it lacks: what ``modelpool select --json`` prints."""
         if further:
             requirements = {**(requirements or {}), **further}
-        return self._native.explain(requirements, prefer, model)
+        return self._inner.explain(requirements, prefer, model)
 
     # Calls
 
@@ -200,7 +185,7 @@ class ModelPool:
             models=models, fallbacks=fallbacks, deadline_ms=deadline_ms, max_cost_usd=max_cost_usd, session=session,
             tags=tags,
         )  # fmt: skip
-        return _answer(await _native.call(self._native, "chat", request), shape)
+        return _answer(await _native.call(self._inner, "chat", request), shape)
 
     def chat_sync(
         self,
@@ -225,7 +210,7 @@ class ModelPool:
             models=models, fallbacks=fallbacks, deadline_ms=deadline_ms, max_cost_usd=max_cost_usd, session=session,
             tags=tags,
         )  # fmt: skip
-        return _answer(_native.call_blocking(self._native, "chat", request), shape)
+        return _answer(_native.call_blocking(self._inner, "chat", request), shape)
 
     def chat_stream(
         self,
@@ -254,7 +239,7 @@ class ModelPool:
             session=session, tags=tags,
         )  # fmt: skip
         request["stream"] = True
-        return ChatStream(lambda: _native.open_stream(self._native, request))
+        return ChatStream(lambda: _native.open_stream(self._inner, request))
 
     def chat_stream_sync(
         self,
@@ -279,7 +264,7 @@ class ModelPool:
             session=session, tags=tags,
         )  # fmt: skip
         request["stream"] = True
-        return SyncChatStream(lambda: _native.open_stream(self._native, request))
+        return SyncChatStream(lambda: _native.open_stream(self._inner, request))
 
     async def embed(
         self,
@@ -293,7 +278,7 @@ class ModelPool:
     ) -> EmbeddingAnswer:
         """Embeds texts: one vector for each, in order, as ``answer.vectors``."""
         request = _embedding(texts, model, members, requirements, fallbacks, deadline_ms)
-        body, about = await _native.call(self._native, "embeddings", request)
+        body, about = await _native.call(self._inner, "embeddings", request)
         return EmbeddingAnswer(read(body), about)
 
     def embed_sync(
@@ -308,7 +293,7 @@ class ModelPool:
     ) -> EmbeddingAnswer:
         """`embed` for code that blocks its thread."""
         request = _embedding(texts, model, members, requirements, fallbacks, deadline_ms)
-        body, about = _native.call_blocking(self._native, "embeddings", request)
+        body, about = _native.call_blocking(self._inner, "embeddings", request)
         return EmbeddingAnswer(read(body), about)
 
     # Knowing the models
@@ -318,19 +303,19 @@ class ModelPool:
 
         Answers ``alias``, ``warmth`` (``"nothing"``, ``"connection"`` or ``"model"``) and ``took_ms``.
         """
-        warmed: dict[str, Any] = await _native.warmup(self._native, alias)
+        warmed: dict[str, Any] = await _native.warmup(self._inner, alias)
         return warmed
 
     def warmup_sync(self, alias: str) -> dict[str, Any]:
         """`warmup` for code that blocks its thread."""
-        return _native.warmup_blocking(self._native, alias)
+        return _native.warmup_blocking(self._inner, alias)
 
     async def detect(
         self, alias: str, *, token_budget: int | None = None, probes: Sequence[str] | None = None
     ) -> dict[str, Any]:
         """Finds out by small real calls what a model can do, keeps it, and tells each finding with its evidence."""
         names = None if probes is None else list(probes)
-        detection: dict[str, Any] = await _native.detect(self._native, alias, token_budget, names)
+        detection: dict[str, Any] = await _native.detect(self._inner, alias, token_budget, names)
         return detection
 
     def detect_sync(
@@ -338,7 +323,7 @@ class ModelPool:
     ) -> dict[str, Any]:
         """`detect` for code that blocks its thread."""
         names = None if probes is None else list(probes)
-        return _native.detect_blocking(self._native, alias, token_budget, names)
+        return _native.detect_blocking(self._inner, alias, token_budget, names)
 
     def get_performance_stats(self, alias: str) -> dict[str, Any]:
         """How a model did.
@@ -347,11 +332,11 @@ class ModelPool:
         since the pool was made, ``None`` where nothing is known; and ``last_minute``, ``last_hour`` and ``ever`` with
         quantiles, failures by kind, and more.
         """
-        return self._native.performance_stats(alias)
+        return self._inner.performance_stats(alias)
 
     def breakers(self) -> list[dict[str, Any]]:
         """The breakers of all models: which are left alone after failures, and for how long."""
-        return self._native.breakers()
+        return self._inner.breakers()
 
     # The client of `openai`
 
@@ -370,7 +355,7 @@ class ModelPool:
         from ._openai import client
 
         if self._gateway is None:
-            self._gateway = _native.NativeGateway(self._native)
+            self._gateway = _native.NativeGateway(self._inner)
         return client(self._gateway, asynchronous, options)
 
 

@@ -61,7 +61,8 @@ class PoolProvider(LLMProvider):
 
     def __init__(self, pool: Any, config: ModelConfig) -> None:
         self.pool = pool
-        self.config: ModelConfig = config
+        self.alias = config.alias
+        self.config = config
 
     def generate_stream(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None, **options: Any
@@ -70,7 +71,7 @@ class PoolProvider(LLMProvider):
         options.pop("model", None)
         if tools:
             options["tools"] = tools
-        stream: ChatStream = self.pool.chat_stream(messages, model=self.config.alias, **options)
+        stream: ChatStream = self.pool.chat_stream(messages, model=self.alias, **options)
         return stream
 
 
@@ -116,7 +117,7 @@ class ProviderFactory:
         if native is not None:
             return PoolProvider(ModelPool._of(native), model_config)
         _native.check_provider(model_config.provider)
-        return PoolProvider(ModelPool().add(model_config), model_config)
+        return PoolProvider(ModelPool().add_config(model_config), model_config)
 
 
 def is_registered(name: str) -> bool:
@@ -213,7 +214,7 @@ STATUS: list[tuple[type[ModelPoolError], int, str]] = [
     (ModelNotFoundError, 404, "model_not_found"),
     (ContextLengthError, 400, "context_length_exceeded"),
     (ContentFilterError, 400, "content_filter"),
-    (UnsupportedError, 501, "unsupported"),
+    (UnsupportedError, 400, "unsupported_value"),
     (InvalidRequestError, 400, "invalid_request"),
 ]
 """How the errors that a provider may raise are said on the wire. Everything else is a failure of its server."""

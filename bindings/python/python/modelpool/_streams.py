@@ -15,7 +15,7 @@ class _Stream:
     """What both kinds of streams share."""
 
     def __init__(self, open_stream: Callable[[], _native.NativeStream]) -> None:
-        self._native = open_stream()
+        self._inner = open_stream()
         self._ready: deque[bytes] = deque()
         self._text: list[str] = []
 
@@ -27,12 +27,12 @@ class _Stream:
     @property
     def alias(self) -> str | None:
         """The model that answers; ``None`` before the first piece."""
-        return self._native.alias
+        return self._inner.alias
 
     @property
     def request_id(self) -> str:
         """The id of the request."""
-        return self._native.request_id
+        return self._inner.request_id
 
     @property
     def text(self) -> str:
@@ -42,23 +42,23 @@ class _Stream:
     @property
     def usage(self) -> Record:
         """Tokens used so far; final at the end."""
-        return Record(self._native.summary()["usage"])
+        return Record(self._inner.summary()["usage"])
 
     @property
     def cost_usd(self) -> float | None:
         """What it cost so far in US dollars; ``None`` where no price is known."""
-        cost: float | None = self._native.summary()["cost_usd"]
+        cost: float | None = self._inner.summary()["cost_usd"]
         return cost
 
     @property
     def attempts(self) -> int:
         """Calls made so far."""
-        return int(self._native.summary()["attempts"])
+        return int(self._inner.summary()["attempts"])
 
     @property
     def continued(self) -> int:
         """How often the stream was lost and another call went on."""
-        return int(self._native.summary()["continued"])
+        return int(self._inner.summary()["continued"])
 
 
 class ChatStream(_Stream, AsyncIterator[ChatChunk]):
@@ -69,7 +69,7 @@ class ChatStream(_Stream, AsyncIterator[ChatChunk]):
 
     async def __anext__(self) -> ChatChunk:
         if not self._ready:
-            batch = await self._native.next()
+            batch = await self._inner.next()
             if batch is None:
                 raise StopAsyncIteration
             self._ready.extend(batch)
@@ -84,7 +84,7 @@ class ChatStream(_Stream, AsyncIterator[ChatChunk]):
     async def aclose(self) -> None:
         """Ends the call. Harmless where it has ended."""
         self._ready.clear()
-        self._native.close()
+        self._inner.close()
 
     async def __aenter__(self) -> ChatStream:
         return self
@@ -103,7 +103,7 @@ class SyncChatStream(_Stream, Iterator[ChatChunk]):
 
     def __next__(self) -> ChatChunk:
         if not self._ready:
-            batch: Any = self._native.next_blocking()
+            batch: Any = self._inner.next_blocking()
             if batch is None:
                 raise StopIteration
             self._ready.extend(batch)
@@ -118,7 +118,7 @@ class SyncChatStream(_Stream, Iterator[ChatChunk]):
     def close(self) -> None:
         """Ends the call. Harmless where it has ended."""
         self._ready.clear()
-        self._native.close()
+        self._inner.close()
 
     def __enter__(self) -> SyncChatStream:
         return self

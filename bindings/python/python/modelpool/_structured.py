@@ -27,12 +27,17 @@ def strict(schema: Any) -> Any:
         return [strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: strict(value) for key, value in schema.items() if key != "default"}
-    properties = made.get("properties")
-    if made.get("type") == "object" and isinstance(properties, dict):
-        # A property may itself be called `default`.
-        made["properties"] = {name: strict(value) for name, value in schema["properties"].items()}
-        made["required"] = list(properties)
+    made = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs") and isinstance(value, dict):
+            # What stands here are names of the user's, which may be those of the schema's own words.
+            made[key] = {name: strict(described) for name, described in value.items()}
+        elif key not in ("default", "const", "enum", "examples"):
+            made[key] = strict(value)
+        elif key != "default":
+            made[key] = value
+    if made.get("type") == "object" and "properties" in made:
+        made["required"] = list(made["properties"])
         made.setdefault("additionalProperties", False)
     return made
 
