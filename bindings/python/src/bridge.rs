@@ -9,7 +9,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::runtime;
+use crate::{interpreter, runtime};
 
 type Item = PyResult<Option<Bytes>>;
 
@@ -23,7 +23,7 @@ impl Pull {
     pub(crate) fn new(py: Python<'_>, generator: &Bound<'_, PyAny>) -> PyResult<Self> {
         let module = py.import("modelpool._bridge")?;
         let event_loop = match runtime::callers_loop() {
-            Some(locals) => locals.event_loop(py),
+            Some(event_loop) => event_loop.bind(py).clone(),
             None => module.call_method0("background_loop")?,
         };
         let driver = module.call_method1("Pull", (event_loop, generator))?.unbind();
@@ -33,7 +33,7 @@ impl Pull {
     /// The next item; `None` at the end.
     pub(crate) async fn next(&mut self) -> Item {
         let (sender, receiver) = oneshot::channel();
-        Python::attach(|py| {
+        interpreter::attempted(|py| {
             let reply = Bound::new(py, Reply { sender: Some(sender) })?;
             self.driver.bind(py).call_method1("next", (reply,)).map(|_| ())
         })?;
@@ -46,7 +46,7 @@ impl Pull {
 impl Drop for Pull {
     fn drop(&mut self) {
         // Where the interpreter is gone, so is the generator; where the event loop is closed it never runs again.
-        let _closed = Python::try_attach(|py| self.driver.bind(py).call_method0("close").map(|_| ()));
+        let _closed = interpreter::attached(|py| self.driver.bind(py).call_method0("close").map(|_| ()));
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `calls`, `stream`, `detect` | calls, streams, warm-up and detection |
 //! | `providers`, `bridge` | providers written in Python |
 //! | `gateway` | the gateway without a socket, for clients written for HTTP |
+//! | `interpreter` | being in Python on other threads, and its end |
 //! | `runtime` | where calls run, and how asyncio waits for them |
 //! | `errors`, `json` | failures and plain objects, from one language to the other |
 //! | `testing` | a transport for tests and measurements |
@@ -25,6 +26,7 @@ mod detect;
 mod entries;
 mod errors;
 mod gateway;
+mod interpreter;
 mod json;
 mod pool;
 mod providers;
@@ -47,6 +49,8 @@ mod _native {
     use crate::detect::{detect, detect_blocking, warmup, warmup_blocking};
     #[pymodule_export]
     use crate::gateway::{NativeBody, NativeGateway};
+    #[pymodule_export]
+    use crate::interpreter::{forked, shut_door};
     #[pymodule_export]
     use crate::pool::{NativePool, pool_of};
     #[pymodule_export]

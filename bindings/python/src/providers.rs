@@ -22,8 +22,8 @@ use pyo3::types::PyBytes;
 
 use crate::bridge::Pull;
 use crate::config::ModelConfig as PythonConfig;
-use crate::errors;
 use crate::pool::registry;
+use crate::{errors, interpreter};
 
 /// The vendor whose wire it is.
 const WIRE: &str = "openai_compatible";
@@ -36,7 +36,7 @@ pub(crate) struct PythonProviders;
 
 impl FurtherProviders for PythonProviders {
     fn find(&self, name: &str) -> Option<Constructor> {
-        let registered = Python::attach(|py| -> PyResult<bool> {
+        let registered = interpreter::attempted(|py| -> PyResult<bool> {
             let module = py.import("modelpool._providers")?;
             module.call_method1("is_registered", (name,))?.extract()
         });
@@ -48,7 +48,7 @@ impl FurtherProviders for PythonProviders {
     }
 
     fn names(&self) -> Vec<String> {
-        let names = Python::attach(|py| -> PyResult<Vec<String>> {
+        let names = interpreter::attempted(|py| -> PyResult<Vec<String>> {
             let module = py.import("modelpool._providers")?;
             module.call_method0("registered_names")?.extract()
         });
@@ -57,13 +57,17 @@ impl FurtherProviders for PythonProviders {
 }
 
 fn provider(config: &ModelConfig, context: &ProviderContext) -> Result<Arc<dyn Provider>, Error> {
-    let made = Python::attach(|py| {
+    let made = interpreter::attempted(|py| {
         let shown = Py::new(py, PythonConfig::of_config(py, config)?)?;
         let module = py.import("modelpool._providers")?;
         module.call_method1("made", (shown,)).map(Bound::unbind)
     });
     let object = made.map_err(|error| {
-        let message = format!("the provider `{}` could not be made: {error}", config.provider);
+        let message = format!(
+            "the provider `{}` could not be made: {}",
+            config.provider,
+            words(&error)
+        );
         Error::new(ErrorKind::Configuration, message)
     })?;
     over(object, config, context)
@@ -106,7 +110,7 @@ impl fmt::Debug for PythonTransport {
 impl Transport for PythonTransport {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<BodyStream>, TransportError>> {
         Box::pin(async move {
-            let asked = Python::attach(|py| self.ask(py, &request));
+            let asked = interpreter::attempted(|py| self.ask(py, &request));
             let (content_type, mut parts) = asked.map_err(|error| broken(&error))?;
             // A failure before the first part is an answer of its own kind.
             let first = match parts.next().await {
@@ -152,7 +156,7 @@ impl PythonTransport {
 
 /// What was raised, as the answer a server would have refused with.
 fn refusal(error: &PyErr) -> Result<Response<BodyStream>, TransportError> {
-    let told = Python::attach(|py| -> PyResult<(u16, Vec<(String, String)>, Vec<u8>)> {
+    let told = interpreter::attempted(|py| -> PyResult<(u16, Vec<(String, String)>, Vec<u8>)> {
         let module = py.import("modelpool._providers")?;
         module.call_method1("refusal", (error.value(py),))?.extract()
     });
@@ -169,10 +173,15 @@ fn refusal(error: &PyErr) -> Result<Response<BodyStream>, TransportError> {
     Ok(response)
 }
 
+/// An exception in words, which Python has to be asked for.
+fn words(error: &PyErr) -> String {
+    interpreter::attached(|_| error.to_string()).unwrap_or_else(|| interpreter::ENDING.to_owned())
+}
+
 fn broken(error: &PyErr) -> TransportError {
     TransportError {
         kind: TransportErrorKind::Broken,
-        message: format!("the provider written in Python raised {error}"),
+        message: format!("the provider written in Python raised {}", words(error)),
     }
 }
 

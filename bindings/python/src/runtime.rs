@@ -2,21 +2,22 @@
 //!
 //! A call is first polled on the caller's own thread, with the interpreter lock released: that is where a selector
 //! written in Python is asked, and a call that is answered without waiting costs no change of threads. One that has to
-//! wait goes on with tokio; asyncio is told when it is done. Threads do not survive a fork, so a process forked after
-//! they were made is told so in place of waiting for ever.
+//! wait goes on with tokio, and the event loop is told when it is done. Threads do not survive a fork, so a process
+//! forked after they were made is told so in place of waiting for ever.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
-use pyo3_async_runtimes::TaskLocals;
+use pyo3::sync::PyOnceLock;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::AbortHandle;
 
-use crate::errors;
+use crate::{errors, interpreter};
 
 /// Polls and conversions are short; more workers would wait for the interpreter lock.
 const MOST_WORKERS: usize = 4;
@@ -33,11 +34,14 @@ static STARTED: OnceLock<Option<Started>> = OnceLock::new();
 
 tokio::task_local! {
     /// The event loop of the caller that waits; none where it blocks its thread.
-    static CALLERS_LOOP: Option<TaskLocals>;
+    static CALLERS_LOOP: Option<EventLoop>;
 }
 
+/// An event loop of asyncio.
+pub(crate) type EventLoop = Arc<Py<PyAny>>;
+
 /// The event loop of the caller at whose bidding this runs.
-pub(crate) fn callers_loop() -> Option<TaskLocals> {
+pub(crate) fn callers_loop() -> Option<EventLoop> {
     let found = CALLERS_LOOP.try_with(Clone::clone);
     found.ok().flatten()
 }
@@ -70,8 +74,6 @@ pub(crate) fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
              make the first call after the fork, or use the start method `spawn`",
         ));
     }
-    // What pyo3-async-runtimes starts runs here, too. It refuses a second one, which is the same.
-    let _same = pyo3_async_runtimes::tokio::init_with_runtime(&started.runtime);
     Ok(&started.runtime)
 }
 
@@ -90,8 +92,8 @@ where
     F: FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 {
     let runtime = runtime(py)?;
-    let locals = TaskLocals::with_running_loop(py)?;
-    let callers = Some(locals.clone());
+    let event_loop = Arc::new(running_loop(py)?.unbind());
+    let callers = Some(Arc::clone(&event_loop));
     let mut work: Work<T> = Box::pin(CALLERS_LOOP.scope(callers, work));
     if let Poll::Ready(outcome) = poll_once(py, runtime, &mut work) {
         // Raised where it is awaited, as everything else is.
@@ -104,11 +106,63 @@ where
         )?
         .into_any());
     }
-    let rest = async move {
+    let future = event_loop.call_method0(py, pyo3::intern!(py, "create_future"))?;
+    let told = future.clone_ref(py);
+    let task = runtime.spawn(async move {
         let outcome = work.await;
-        Python::attach(|py| finish(py, outcome))
+        interpreter::attached(|py| {
+            let outcome = finish(py, outcome);
+            // Fails where the loop is closed: then nobody waits.
+            let _told = tell(py, &event_loop, told, outcome);
+        });
+    });
+    let canceller = Canceller {
+        task: task.abort_handle(),
     };
-    pyo3_async_runtimes::tokio::future_into_py_with_locals(py, locals.copy_context(py)?, rest)
+    future.call_method1(py, pyo3::intern!(py, "add_done_callback"), (canceller,))?;
+    Ok(future.into_bound(py))
+}
+
+fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    GET.import(py, "asyncio", "get_running_loop")?.call0()
+}
+
+/// Has the event loop settle a future, from another thread.
+fn tell(
+    py: Python<'_>,
+    event_loop: &Py<PyAny>,
+    future: Py<PyAny>,
+    outcome: PyResult<Py<PyAny>>,
+) -> PyResult<()> {
+    static SETTLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let settle = SETTLE.import(py, "modelpool._bridge", "settle")?;
+    let (value, error) = match outcome {
+        Ok(value) => (value, None),
+        Err(error) => (py.None(), Some(error.into_value(py))),
+    };
+    let call = (settle, future, value, error);
+    event_loop.call_method1(py, pyo3::intern!(py, "call_soon_threadsafe"), call)?;
+    Ok(())
+}
+
+/// Ends the work when the future that stands for it is cancelled.
+#[pyclass(frozen, module = "modelpool._native")]
+struct Canceller {
+    task: AbortHandle,
+}
+
+#[pymethods]
+impl Canceller {
+    fn __call__(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        if future
+            .call_method0(pyo3::intern!(future.py(), "cancelled"))?
+            .is_truthy()?
+        {
+            self.task.abort();
+        }
+        Ok(())
+    }
 }
 
 /// Does work while the caller's thread waits, with the interpreter lock released.
@@ -129,14 +183,16 @@ pub(crate) fn block<T: Send + 'static>(
         return Ok(outcome);
     }
     py.detach(|| {
-        runtime.block_on(async {
+        let outcome = runtime.block_on(async {
             loop {
                 match tokio::time::timeout(SIGNALS, &mut work).await {
                     Ok(outcome) => return Ok(outcome),
-                    Err(_) => Python::attach(|py| py.check_signals())?,
-                }
+                    Err(_) => interpreter::attached(|py| py.check_signals()).transpose()?,
+                };
             }
-        })
+        });
+        interpreter::stay_out_of_the_end();
+        outcome
     })
 }
 

@@ -23,7 +23,7 @@ use serde_json::Map;
 use crate::capabilities::read_requirements;
 use crate::config::ModelConfig;
 use crate::entries::Entries;
-use crate::{errors, json};
+use crate::{errors, interpreter, json};
 
 /// Exceptions that are kept until whoever asked has seen them.
 const MOST_CAUSES: usize = 64;
@@ -107,6 +107,14 @@ impl PythonSelector {
         SelectorError::new(&self.name, words)
     }
 
+    fn in_python<T>(
+        &self,
+        work: impl FnOnce(Python<'_>) -> Result<T, SelectorError>,
+    ) -> Result<T, SelectorError> {
+        let gone = || SelectorError::new(&self.name, interpreter::ENDING);
+        interpreter::attached(work).unwrap_or_else(|| Err(gone()))
+    }
+
     fn ask<'a>(
         &self,
         py: Python<'_>,
@@ -185,7 +193,7 @@ impl Selector for PythonSelector {
     ) -> Result<Ranking, SelectorError> {
         let mut left: Vec<Candidate<'_>> = candidates.iter().collect();
         let mut ranking = Ranking::new();
-        Python::attach(|py| {
+        self.in_python(|py| {
             while !left.is_empty() && ranking.len() < MOST_PLACES {
                 let Some(next) = self.ask(py, &left, context)? else {
                     break;
@@ -204,7 +212,7 @@ impl Selector for PythonSelector {
         context: &SelectContext<'_>,
     ) -> Result<Option<ModelIndex>, SelectorError> {
         let all: Vec<Candidate<'_>> = candidates.iter().collect();
-        Python::attach(|py| Ok(self.ask(py, &all, context)?.map(|chosen| chosen.index())))
+        self.in_python(|py| Ok(self.ask(py, &all, context)?.map(|chosen| chosen.index())))
     }
 }
 

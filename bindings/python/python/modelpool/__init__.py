@@ -22,6 +22,7 @@ calls it, and survives its failures::
         print(chunk.text, end="")
 """
 
+from . import _bridge as _bridge
 from ._answers import ChatAnswer, ChatChunk, EmbeddingAnswer, Record
 from ._detector import CapabilityDetector
 from ._errors import (

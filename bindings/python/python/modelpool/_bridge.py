@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from . import _native
+
+# Threads of the pool are out of Python before the interpreter is taken down.
+atexit.register(_native.shut_door)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.forked)
 
 Reply = Callable[[bytes | None, BaseException | None], None]
 
@@ -22,6 +31,16 @@ def background_loop() -> asyncio.AbstractEventLoop:
             threading.Thread(target=loop.run_forever, name="modelpool-providers", daemon=True).start()
             _background = (os.getpid(), loop)
         return _background[1]
+
+
+def settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    """Settles a future, unless it was cancelled meanwhile."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
 
 
 class Pull:

@@ -16,10 +16,12 @@ __all__ = [
     "check_provider",
     "detect",
     "detect_blocking",
+    "forked",
     "open_stream",
     "pool_of",
     "provider_names",
     "shipped_choice",
+    "shut_door",
     "warmup",
     "warmup_blocking",
 ]
@@ -220,3 +222,5 @@ def shipped_choice(
 def pool_of(config: ModelConfig) -> NativePool | None: ...
 def provider_names() -> list[str]: ...
 def check_provider(name: str) -> None: ...
+def shut_door() -> None: ...
+def forked() -> None: ...
