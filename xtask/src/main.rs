@@ -18,6 +18,7 @@ mod clients;
 mod long;
 mod manifest;
 mod process;
+mod python_package;
 mod steps;
 mod test;
 mod tidy;

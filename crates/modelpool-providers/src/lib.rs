@@ -48,5 +48,5 @@ pub use edit::{EventEdits, Identity, event_edits};
 pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;
 pub use multipart::read_form;
-pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};
+pub use registry::{Constructor, Environment, FurtherProviders, ProviderContext, ProviderRegistry};
 pub use vendor::{PrefillForm, StreamUsage, Vendor, WireProtocol, find_vendor, vendors};
