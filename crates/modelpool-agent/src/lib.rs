@@ -10,9 +10,15 @@
 //! become messages, [`tool`] the fourth. Messages have OpenAI's shape ([`Message`]).
 
 pub mod context;
+mod emitting;
+pub mod generator;
 pub mod message;
 pub mod tool;
 
+pub use generator::{
+    Chunk, Generation, GenerationRequest, GenerationStream, Generator, LlmProvider, ProviderChunk, ProviderStream,
+    StreamingGenerator,
+};
 pub use message::{Message, Role, ToolCall};
 
 /// A boxed future, as the phases' traits return it.
