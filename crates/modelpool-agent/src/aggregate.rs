@@ -173,7 +173,14 @@ mod tests {
         ];
         for (place, generation) in rounds.iter().enumerate() {
             let round = place as u32 + 1;
-            Ledger.answered(&mut turn, Answered { round, moved: None, generation });
+            Ledger.answered(
+                &mut turn,
+                Answered {
+                    round,
+                    moved: None,
+                    generation,
+                },
+            );
             if place == 0 {
                 Ledger.tools_ran(&mut turn, vec![Message::tool("1", "seen")]);
             }
@@ -182,7 +189,11 @@ mod tests {
         assert_eq!((turn.usage.total_tokens(), turn.tool_calls), (36, 1));
         let purposes: Vec<_> = turn.rounds.iter().map(|round| round.purpose).collect();
         assert_eq!(purposes, ["answer", "tool_results", "tool_results"]);
-        let shares: Vec<_> = turn.models.iter().map(|share| (&*share.model_alias, share.rounds.as_slice())).collect();
+        let shares: Vec<_> = turn
+            .models
+            .iter()
+            .map(|share| (&*share.model_alias, share.rounds.as_slice()))
+            .collect();
         assert_eq!(shares, [("strong", &[1, 3][..]), ("cheap", &[2])]);
         // The empty answer of the second round is not sent back.
         assert_eq!(turn.messages.len(), 3);

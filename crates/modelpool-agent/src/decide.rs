@@ -205,10 +205,19 @@ mod tests {
         let mut rounds = vec![round("cheap", Move::Stay, &[("{}", "a")])];
         assert_eq!(decider.decided(&rounds), next(Move::Stay, None));
         rounds.push(round("cheap", Move::Stay, &[("{ }", "a")]));
-        assert_eq!(decider.decided(&rounds), next(Move::Stronger, Some("stuck: same call")));
-        assert_eq!(UntilDone::new().stays_when_stuck().decided(&rounds), next(Move::Stay, None));
+        assert_eq!(
+            decider.decided(&rounds),
+            next(Move::Stronger, Some("stuck: same call"))
+        );
+        assert_eq!(
+            UntilDone::new().stays_when_stuck().decided(&rounds),
+            next(Move::Stay, None)
+        );
         rounds.push(round("strong", Move::Stronger, &[("{\"x\": 1}", "b")]));
-        assert_eq!(decider.decided(&rounds), next(Move::Back("cheap".into()), Some("back again")));
+        assert_eq!(
+            decider.decided(&rounds),
+            next(Move::Back("cheap".into()), Some("back again"))
+        );
         rounds.push(round("cheap", Move::Back("cheap".into()), &[("{\"x\": 2}", "c")]));
         assert_eq!(decider.decided(&rounds), next(Move::Stay, None));
         rounds.push(round("cheap", Move::Stay, &[]));
@@ -220,11 +229,24 @@ mod tests {
         let mut rounds = vec![round("cheap", Move::Stay, &[])];
         rounds[0].has_text = false;
         let decider = UntilDone::new();
-        assert_eq!(decider.decided(&rounds), next(Move::Stronger, Some("stuck: empty answer")));
-        rounds.push(RoundReport { model_alias: "strong".into(), by: Move::Stronger, ..rounds[0].clone() });
-        assert_eq!(decider.decided(&rounds), next(Move::Stronger, Some("stuck: empty answer")));
+        assert_eq!(
+            decider.decided(&rounds),
+            next(Move::Stronger, Some("stuck: empty answer"))
+        );
+        rounds.push(RoundReport {
+            model_alias: "strong".into(),
+            by: Move::Stronger,
+            ..rounds[0].clone()
+        });
+        assert_eq!(
+            decider.decided(&rounds),
+            next(Move::Stronger, Some("stuck: empty answer"))
+        );
         rounds.push(round("strongest", Move::Stronger, &[("{}", "")]));
-        assert_eq!(decider.decided(&rounds), next(Move::Back("cheap".into()), Some("back again")));
+        assert_eq!(
+            decider.decided(&rounds),
+            next(Move::Back("cheap".into()), Some("back again"))
+        );
     }
 
     #[test]
@@ -233,8 +255,14 @@ mod tests {
         let decided = |reading| UntilDone::new().reading(reading).decided(&rounds);
         assert_eq!(decided(Reading::Same), next(Move::Stay, None));
         assert_eq!(decided(Reading::Anew), next(Move::Anew, None));
-        assert_eq!(decided(Reading::Cheaper), next(Move::Cheaper, Some("reads results")));
-        let again = vec![rounds[0].clone(), round("cheap", Move::Cheaper, &[("{\"x\": 1}", "b")])];
+        assert_eq!(
+            decided(Reading::Cheaper),
+            next(Move::Cheaper, Some("reads results"))
+        );
+        let again = vec![
+            rounds[0].clone(),
+            round("cheap", Move::Cheaper, &[("{\"x\": 1}", "b")]),
+        ];
         let decider = UntilDone::new().reading(Reading::Cheaper);
         assert_eq!(decider.decided(&again), next(Move::Stay, None));
     }

@@ -109,7 +109,8 @@ mod tests {
 
     async fn all<T>(mut stream: Emitting<T>) -> Vec<T> {
         let mut items = Vec::new();
-        while let Some(item) = std::future::poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
+        while let Some(item) = std::future::poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await
+        {
             items.push(item);
         }
         items
@@ -125,7 +126,7 @@ mod tests {
             }
         });
         assert_eq!(all(stream).await, [1, 2, 3, 4]);
-        assert_eq!(all(Emitting::<u32>::new(|_| async {})).await, []);
+        assert!(all(Emitting::<u32>::new(|_| async {})).await.is_empty());
     }
 
     #[tokio::test]

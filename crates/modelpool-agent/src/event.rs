@@ -17,6 +17,7 @@
 //! | `error` | what went wrong | something did; `recovered` says whether the run goes on |
 //! | `turn_complete` | the answer | the last event of every run that is not dropped |
 
+mod shared;
 mod summary;
 
 use std::fmt;
@@ -127,6 +128,7 @@ pub struct ThinkingFacts {
     /// The round; 0 before the first.
     pub round: u32,
     /// The model that thinks; null where it is the agent.
+    #[serde(serialize_with = "shared::optional_text")]
     pub model_alias: Option<Arc<str>>,
     /// The phase the agent is in: `retrieve`, `process`, `stream`, `tools`, `aggregate`, `decide`.
     pub phase: &'static str,
@@ -138,6 +140,7 @@ pub struct ContextFacts {
     /// The round; 0 before the first.
     pub round: u32,
     /// The model that is expected to answer.
+    #[serde(serialize_with = "shared::optional_text")]
     pub model_alias: Option<Arc<str>>,
     /// Pieces that were found.
     pub found: usize,
@@ -161,8 +164,10 @@ pub struct StreamingFacts {
     /// The round, from 1.
     pub round: u32,
     /// The user's name of the model.
+    #[serde(serialize_with = "shared::text")]
     pub model_alias: Arc<str>,
     /// The vendor's name of it.
+    #[serde(serialize_with = "shared::text")]
     pub model_name: Arc<str>,
     /// What was asked of it, the inferred included.
     pub requirements: Value,
@@ -178,6 +183,7 @@ pub struct DeltaFacts {
     /// The round, from 1.
     pub round: u32,
     /// The model that said it.
+    #[serde(serialize_with = "shared::text")]
     pub model_alias: Arc<str>,
 }
 
@@ -187,6 +193,7 @@ pub struct CallFacts {
     /// The round, from 1.
     pub round: u32,
     /// The model that called it.
+    #[serde(serialize_with = "shared::text")]
     pub model_alias: Arc<str>,
     /// The id of the call.
     pub call_id: String,
@@ -213,6 +220,7 @@ pub struct ResultFacts {
     /// The round, from 1.
     pub round: u32,
     /// The model that called it.
+    #[serde(serialize_with = "shared::text")]
     pub model_alias: Arc<str>,
     /// The id of the call.
     pub call_id: String,
@@ -251,6 +259,7 @@ pub struct ErrorFacts {
     /// A short, fixed name of it: that of the pool's error, or `phase_failed`, `limit_reached`, `cancelled`.
     pub code: &'static str,
     /// The model at which it happened.
+    #[serde(serialize_with = "shared::optional_text")]
     pub model_alias: Option<Arc<str>>,
     /// Whether the run goes on all the same.
     pub recovered: bool,

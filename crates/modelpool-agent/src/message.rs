@@ -88,7 +88,10 @@ impl Message {
     /// let message = Message::user_with_images("What is this?", ["data:image/png;base64,AAAA"]);
     /// assert_eq!(message.text(), "What is this?");
     /// ```
-    pub fn user_with_images<U: Into<String>>(text: impl Into<String>, urls: impl IntoIterator<Item = U>) -> Self {
+    pub fn user_with_images<U: Into<String>>(
+        text: impl Into<String>,
+        urls: impl IntoIterator<Item = U>,
+    ) -> Self {
         let mut parts = vec![json!({"type": "text", "text": text.into()})];
         parts.extend(
             urls.into_iter()

@@ -53,7 +53,9 @@ pub fn stuck(rounds: &[RoundReport]) -> Option<Stuck> {
         let cut = matches!(last.finish, Some(ContentFilter | Length));
         return (!last.has_text && !cut).then_some(Stuck::EmptyAnswer);
     }
-    let before = before.last().filter(|before| before.model_alias == last.model_alias)?;
+    let before = before
+        .last()
+        .filter(|before| before.model_alias == last.model_alias)?;
     let refused = |round: &RoundReport| round.calls.iter().any(|call| call.refused);
     if refused(last) && refused(before) {
         return Some(Stuck::RefusedCalls);
@@ -100,9 +102,15 @@ mod tests {
 
     #[test]
     fn the_same_call_twice_with_the_same_result() {
-        let first = round("a", vec![call(r#"{"x": 1, "y": 2}"#, "same"), call("{}", "other")]);
+        let first = round(
+            "a",
+            vec![call(r#"{"x": 1, "y": 2}"#, "same"), call("{}", "other")],
+        );
         for (second, expected) in [
-            (round("a", vec![call(r#"{"y":2,"x":1}"#, "same")]), Some(Stuck::SameCall)),
+            (
+                round("a", vec![call(r#"{"y":2,"x":1}"#, "same")]),
+                Some(Stuck::SameCall),
+            ),
             (round("a", vec![call(r#"{"x": 1, "y": 2}"#, "new")]), None),
             (round("a", vec![call(r#"{"x": 2, "y": 2}"#, "same")]), None),
             (round("b", vec![call(r#"{"x": 1, "y": 2}"#, "same")]), None),
@@ -125,7 +133,10 @@ mod tests {
             ..call("{}", "no such file")
         };
         let first = round("a", vec![refused("{")]);
-        assert_eq!(stuck(&[first.clone(), round("a", vec![refused("{{")])]), Some(Stuck::RefusedCalls));
+        assert_eq!(
+            stuck(&[first.clone(), round("a", vec![refused("{{")])]),
+            Some(Stuck::RefusedCalls)
+        );
         assert_eq!(stuck(&[first.clone(), round("b", vec![refused("{{")])]), None);
         assert_eq!(stuck(&[first, round("a", vec![failed])]), None);
     }

@@ -55,6 +55,7 @@ pub struct TurnSummary {
     /// Why it is over.
     pub stopped: Stopped,
     /// The model that answered last.
+    #[serde(serialize_with = "super::shared::optional_text")]
     pub model_alias: Option<Arc<str>>,
     /// Every round, in order.
     pub rounds: Vec<RoundSummary>,
@@ -90,8 +91,10 @@ pub struct RoundSummary {
     /// Its number, from 1.
     pub round: u32,
     /// The model that answered.
+    #[serde(serialize_with = "super::shared::text")]
     pub model_alias: Arc<str>,
     /// The vendor's name of it.
+    #[serde(serialize_with = "super::shared::text")]
     pub model_name: Arc<str>,
     /// What it was used for: `answer` what the user said, or read `tool_results`.
     pub purpose: &'static str,
@@ -115,6 +118,7 @@ pub struct RoundSummary {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ModelShare {
     /// The model.
+    #[serde(serialize_with = "super::shared::text")]
     pub model_alias: Arc<str>,
     /// Its rounds.
     pub rounds: Vec<u32>,

@@ -51,13 +51,16 @@ impl Gathered {
     pub(super) fn call(&mut self, call: &ToolCall) {
         let function = serde_json::json!({"name": call.name, "arguments": call.arguments});
         let call = serde_json::json!({"id": call.id, "type": "function", "function": function});
-        let calls = self.members.entry("tool_calls").or_insert_with(|| Value::Array(Vec::new()));
+        let calls = self
+            .members
+            .entry("tool_calls")
+            .or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(calls) = calls {
             calls.push(call);
         }
     }
 
-    /// The message. Calls without an id get one, since their results have to name it.
+    /// The message. Calls without an id of their own get one, since their results have to name it.
     pub(super) fn into_message(mut self, number: &str) -> Message {
         let mut members = Map::new();
         members.insert("role".to_owned(), "assistant".into());
@@ -74,20 +77,24 @@ impl Gathered {
         members.insert("content".to_owned(), content);
         members.extend(self.members.into_iter().filter(|(_, value)| !value.is_null()));
         if !calls.is_empty() {
-            let calls = calls.into_iter().enumerate();
-            let calls = calls.map(|(place, call)| finished_call(call, place, number));
-            members.insert("tool_calls".to_owned(), calls.collect::<Vec<_>>().into());
+            let mut finished: Vec<Value> = Vec::with_capacity(calls.len());
+            for (place, call) in calls.into_iter().enumerate() {
+                let is_new = !finished.iter().any(|known| known["id"] == call["id"]);
+                finished.push(finished_call(call, place, number, is_new));
+            }
+            members.insert("tool_calls".to_owned(), finished.into());
         }
         Message::of_members(members)
     }
 }
 
-fn finished_call(mut call: Value, place: usize, number: &str) -> Value {
+fn finished_call(mut call: Value, place: usize, number: &str, keeps_id: bool) -> Value {
     let Value::Object(members) = &mut call else {
         return call;
     };
     members.shift_remove("index");
-    if !members.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty()) {
+    let id = members.get("id").and_then(Value::as_str).unwrap_or_default();
+    if id.is_empty() || !keeps_id {
         members.insert("id".to_owned(), format!("call_{number}_{place}").into());
     }
     members.entry("type").or_insert_with(|| "function".into());
@@ -151,7 +158,9 @@ fn grow_list(list: &mut Value, items: &[Value], depth: usize) {
     };
     for item in items {
         let index = item.get("index").filter(|index| index.is_number());
-        let known = list.iter().position(|known| index.is_some() && known.get("index") == index);
+        let known = list
+            .iter()
+            .position(|known| index.is_some() && known.get("index") == index);
         let known = known.and_then(|place| list.get_mut(place));
         if let (Some(Value::Object(known)), Value::Object(delta)) = (known, item) {
             grow_object(known, delta, depth + 1);
@@ -191,7 +200,11 @@ mod tests {
             ]})
         );
         assert_eq!(
-            gathered(&[json!({"role": "assistant", "content": ""}), json!({"content": "he"}), json!({"content": "llo"})]),
+            gathered(&[
+                json!({"role": "assistant", "content": ""}),
+                json!({"content": "he"}),
+                json!({"content": "llo"})
+            ]),
             json!({"role": "assistant", "content": "hello"})
         );
         assert_eq!(gathered(&[]), json!({"role": "assistant", "content": ""}));
@@ -223,11 +236,28 @@ mod tests {
     fn calls_without_an_id_get_one() {
         let mut gathered = Gathered::default();
         for name in ["a", "b"] {
-            gathered.call(&ToolCall { id: String::new(), name: name.to_owned(), arguments: String::new() });
+            gathered.call(&ToolCall {
+                id: String::new(),
+                name: name.to_owned(),
+                arguments: String::new(),
+            });
         }
         let calls = gathered.into_message("7").tool_calls();
-        let told: Vec<_> = calls.iter().map(|call| (call.id.as_str(), call.arguments.as_str())).collect();
+        let told: Vec<_> = calls
+            .iter()
+            .map(|call| (call.id.as_str(), call.arguments.as_str()))
+            .collect();
         assert_eq!(told, [("call_7_0", "{}"), ("call_7_1", "{}")]);
+        let mut gathered = Gathered::default();
+        for name in ["a", "b"] {
+            gathered.call(&ToolCall {
+                id: "same".to_owned(),
+                name: name.to_owned(),
+                arguments: String::new(),
+            });
+        }
+        let calls = gathered.into_message("7").tool_calls();
+        assert_eq!((calls[0].id.as_str(), calls[1].id.as_str()), ("same", "call_7_1"));
     }
 
     #[test]

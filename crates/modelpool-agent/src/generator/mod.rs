@@ -35,6 +35,8 @@ pub struct GenerationRequest {
     pub messages: Vec<Message>,
     /// Tools it may call.
     pub tools: Vec<ToolDefinition>,
+    /// They are named because earlier messages speak of them, and none of them may be called.
+    pub calls_forbidden: bool,
     /// What the user requires; overrides what is inferred, key by key.
     pub requirements: Requirements,
     /// Which models may answer.
@@ -43,8 +45,6 @@ pub struct GenerationRequest {
     pub session_id: Option<String>,
     /// US dollars that the round may cost at most.
     pub max_cost_usd: Option<f64>,
-    /// Time that the round may take at most.
-    pub deadline: Option<Duration>,
 }
 
 /// Which models may answer a round.

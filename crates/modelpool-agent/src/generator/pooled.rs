@@ -11,7 +11,8 @@ use modelpool::parts::core::facts::speaks_of_images;
 use modelpool::parts::core::plan::Rejected;
 use modelpool::parts::core::stream::Part;
 use modelpool::{
-    AnswerBody, AnswerStream, Call, ChatRequest, Delta, Error, ErrorKind, Explanation, ModelPool, Numeric, Provenance, StreamEvent,
+    AnswerBody, AnswerStream, Call, ChatRequest, Delta, Error, ErrorKind, Explanation, ModelPool, Numeric,
+    Provenance, StreamEvent,
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -42,6 +43,9 @@ impl Asking {
         }
         if !request.tools.is_empty() {
             chat = chat.with("tools", tools_of(&request.tools));
+            if request.calls_forbidden {
+                chat = chat.with("tool_choice", "none");
+            }
         }
         if let Some(session_id) = &request.session_id {
             chat = chat.option("session", session_id.as_str());
@@ -49,7 +53,6 @@ impl Asking {
         let mut call = chat.into_call(true)?;
         call.options.requirements = request.requirements.clone();
         call.options.max_cost_usd = request.max_cost_usd;
-        call.options.deadline = request.deadline;
         call.options.infer_words = true;
         match &request.among {
             Among::Staying => {}
@@ -62,7 +65,6 @@ impl Asking {
         if speaks_of_images(&request.user_message.text()) {
             Arc::make_mut(&mut call.facts).speaks_of_images = true;
         }
-        // The engine then hands the usage on with the events, though the summary is what counts.
         Ok(call)
     }
 
@@ -108,7 +110,9 @@ impl Asking {
         let snapshot = self.pool.snapshot();
         let window = |rejected: &Rejected| {
             let index = snapshot.index_of(&rejected.alias);
-            index.map_or(0.0, |index| snapshot.capabilities(index).number(Numeric::ContextWindow).value)
+            index.map_or(0.0, |index| {
+                snapshot.capabilities(index).number(Numeric::ContextWindow).value
+            })
         };
         let rejected = explanation.rejected.iter().filter(lacks_window);
         let largest = rejected.max_by(|one, other| window(one).total_cmp(&window(other)));
@@ -127,13 +131,20 @@ impl Asking {
         let snapshot = self.pool.snapshot();
         let rung = |alias: &String| {
             let index = snapshot.index_of(alias)?;
-            let cost = snapshot.capabilities(index).number(Numeric::CostPer1kTokens).value;
+            let cost = snapshot
+                .capabilities(index)
+                .number(Numeric::CostPer1kTokens)
+                .value;
             Some(Rung {
                 alias: alias.as_str().into(),
                 cost_per_1k_tokens: cost,
             })
         };
-        let mut rungs: Vec<Rung> = explanation.ranking.iter().filter_map(|model| rung(&model.alias)).collect();
+        let mut rungs: Vec<Rung> = explanation
+            .ranking
+            .iter()
+            .filter_map(|model| rung(&model.alias))
+            .collect();
         rungs.sort_by(|one, other| one.cost_per_1k_tokens.total_cmp(&other.cost_per_1k_tokens));
         Ladder(rungs)
     }
@@ -158,19 +169,29 @@ impl Asking {
             return Err(Error::new(ErrorKind::Protocol, message).at(&answer.alias));
         };
         let mut alias: Arc<str> = Arc::clone(&answer.alias);
-        emitter.emit(Ok(Chunk::Picked(self.picked(&alias, &explanation)))).await;
+        emitter
+            .emit(Ok(Chunk::Picked(self.picked(&alias, &explanation))))
+            .await;
         let mut gathered = Gathered::default();
         while let Some(event) = stream.next().await {
             let event = event?;
             if stream.alias() != &*alias {
                 alias = stream.alias().into();
-                emitter.emit(Ok(Chunk::Picked(self.picked(&alias, &explanation)))).await;
+                emitter
+                    .emit(Ok(Chunk::Picked(self.picked(&alias, &explanation))))
+                    .await;
             }
             for chunk in chunks(&event, &mut gathered) {
                 emitter.emit(Ok(chunk)).await;
             }
         }
-        let generation = self.done(&stream, gathered, &answer.request_id, self.picked(&alias, &explanation), began);
+        let generation = self.done(
+            &stream,
+            gathered,
+            &answer.request_id,
+            self.picked(&alias, &explanation),
+            began,
+        );
         emitter.emit(Ok(Chunk::Done(Box::new(generation)))).await;
         Ok(())
     }
@@ -223,11 +244,16 @@ fn deltas_of(raw: &[u8]) -> Vec<Value> {
     let text = String::from_utf8_lossy(raw);
     // A server-sent event may write its data over several lines.
     let lines = text.lines().filter_map(|line| line.strip_prefix("data:"));
-    let data = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let data = lines
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n");
     let Ok(chunk) = serde_json::from_str::<Value>(&data) else {
         return Vec::new();
     };
     let choices = chunk["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let first = choices.iter().filter(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
+    let first = choices
+        .iter()
+        .filter(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
     first.map(|choice| choice["delta"].clone()).collect()
 }

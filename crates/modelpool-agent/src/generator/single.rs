@@ -12,7 +12,6 @@ use super::provider::{LlmProvider, ProviderChunk};
 use super::{Chunk, Generation, GenerationRequest, Picked, tools_of};
 use crate::emitting::Emitter;
 
-
 /// There is no choice: the provider it is.
 pub(super) fn picked(provider: &dyn LlmProvider) -> Picked {
     let name: Arc<str> = provider.name().into();

@@ -57,7 +57,9 @@ enum From {
 
 impl fmt::Debug for StreamingGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamingGenerator").field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("StreamingGenerator")
+            .field("from", &self.from)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,7 +137,9 @@ impl Generator for StreamingGenerator {
         match &self.from {
             From::Pool(asking) => {
                 let asking = asking.clone();
-                Box::pin(Emitting::<Result<Chunk, Error>>::new(|emitter| asking.generate(request, emitter)))
+                Box::pin(Emitting::<Result<Chunk, Error>>::new(|emitter| {
+                    asking.generate(request, emitter)
+                }))
             }
             From::Provider(provider, options) => {
                 let (provider, options) = (Arc::clone(provider), options.clone());
