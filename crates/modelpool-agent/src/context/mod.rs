@@ -7,8 +7,11 @@
 //! ```
 //!
 //! The three are traits ([`ContextEngine`], [`ContextProcessor`], [`ContextManager`]); those named above are the
-//! defaults. What they count in is the expected model's tokens ([`tokens`]), and what they may use is computed by
-//! [`demand`].
+//! defaults.
+
+pub mod bm25;
+mod passages;
+mod words;
 
 use std::fmt;
 
