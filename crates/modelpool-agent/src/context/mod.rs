@@ -10,7 +10,9 @@
 //! defaults.
 
 pub mod bm25;
+pub mod demand;
 mod passages;
+pub mod tokens;
 mod words;
 
 use std::fmt;
