@@ -71,6 +71,7 @@ pub(super) fn turns(messages: &[&Message]) -> Turns {
                 at = end;
             }
             Role::Tool => {
+                open = false;
                 found.incomplete.push(at);
                 at += 1;
             }
@@ -149,6 +150,18 @@ mod tests {
         ]);
         assert_eq!(found.incomplete, [0, 2, 3, 7]);
         assert_eq!(found.turns.len(), 2);
+    }
+
+    #[test]
+    fn a_head_has_no_gap() {
+        let found = taken_apart(&[
+            Message::user("a"),
+            Message::system("s"),
+            Message::tool("0", "an orphan"),
+            Message::user("b"),
+        ]);
+        let heads: Vec<_> = found.turns.iter().map(|turn| turn.head.clone()).collect();
+        assert_eq!((heads, found.incomplete), (vec![0..1, 1..2, 3..4], vec![2]));
     }
 
     #[test]
