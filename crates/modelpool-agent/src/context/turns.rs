@@ -58,12 +58,14 @@ pub(super) fn turns(messages: &[&Message]) -> Turns {
                 open = false;
                 let (end, is_complete) = exchange(messages, at);
                 if is_complete {
-                    match found.turns.last_mut() {
-                        Some(turn) => turn.exchanges.push(at..end),
-                        None => found.turns.push(Turn {
+                    if found.turns.is_empty() {
+                        found.turns.push(Turn {
                             head: at..at,
-                            exchanges: vec![at..end],
-                        }),
+                            exchanges: Vec::new(),
+                        });
+                    }
+                    if let Some(turn) = found.turns.last_mut() {
+                        turn.exchanges.push(at..end);
                     }
                 } else {
                     found.incomplete.extend(at..end);
