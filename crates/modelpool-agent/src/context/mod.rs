@@ -7,14 +7,32 @@
 //! ```
 //!
 //! The three are traits ([`ContextEngine`], [`ContextProcessor`], [`ContextManager`]); those named above are the
-//! defaults. What they count in is the expected model's tokens ([`tokens`]), and what they may use is computed by
-//! [`demand`].
+//! defaults.
+
+mod block;
+pub mod bm25;
+mod cut;
+pub mod demand;
+mod engine;
+mod likeness;
+mod manager;
+mod measure;
+mod passages;
+mod processor;
+pub mod store;
+pub mod tokens;
+mod turns;
+mod words;
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::{BoxFuture, Message};
+
+pub use engine::{JoinedEngines, SearchEngine, SearchLimits};
+pub use manager::PromptManager;
+pub use processor::TrimmingProcessor;
 
 /// What an agent knows of the session when a turn begins.
 #[derive(Clone, Debug, Default)]

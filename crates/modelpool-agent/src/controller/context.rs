@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use modelpool::parts::core::facts::estimate_tokens;
-
 use super::run::{End, Run};
+use crate::context::demand::{Capacity, Needs, demand};
+use crate::context::tokens::Counter;
 use crate::context::{ManagedContext, PhaseError, Query, Retrieved, TokenDemand};
 use crate::event::{AgentEvent, ContextFacts, ErrorFacts, source_value};
 use crate::generator::{Among, Expected};
 use crate::recovery::shorten;
-use crate::{GenerationRequest, Message};
+use crate::{Generation, GenerationRequest, Message};
 
 /// What the turn is told.
 #[derive(Clone, Debug)]
@@ -39,13 +39,15 @@ impl Run {
         }
         self.think("process", "choosing what fits").await;
         let expected = self.expected(&found);
+        let model_name = expected
+            .as_ref()
+            .map(|expected| Arc::clone(&expected.picked.model_name));
+        let counter = self.parts.tokenizers.of(model_name.as_deref());
         let mut prepared = Prepared {
-            demand: self.demand(&expected, &found),
+            demand: self.demand(expected.as_ref(), &found, &counter),
             found,
             managed: ManagedContext::default(),
-            model_name: expected
-                .as_ref()
-                .map(|expected| Arc::clone(&expected.picked.model_name)),
+            model_name,
         };
         let kept = match self.process(&prepared).await {
             Ok(kept) => kept,
@@ -119,53 +121,47 @@ impl Run {
         })
     }
 
-    fn demand(&self, expected: &Option<Expected>, found: &Retrieved) -> TokenDemand {
-        let fixed = self.fixed_tokens();
-        let window = expected.as_ref().and_then(|expected| expected.window);
-        let longest = expected.as_ref().and_then(|expected| expected.max_output);
-        // Of a window that nobody knows it is hoped that it takes all.
-        let window = window.unwrap_or_else(|| found.tokens.saturating_add(fixed).saturating_mul(2));
-        TokenDemand {
-            window,
-            output: longest.unwrap_or(USUAL_OUTPUT_TOKENS).min(window / 4),
+    /// What the context may have of the expected model's window.
+    fn demand(&self, expected: Option<&Expected>, found: &Retrieved, counter: &Counter) -> TokenDemand {
+        let fixed = self.fixed_tokens(counter);
+        let longest = expected.and_then(|expected| expected.max_output);
+        let max_output = longest.unwrap_or(USUAL_OUTPUT_TOKENS);
+        // Of a window that nobody knows it is hoped that it takes all; where it does not, less is sent.
+        let all = found
+            .tokens
+            .saturating_add(fixed)
+            .saturating_mul(2)
+            .saturating_add(max_output);
+        let window = expected.and_then(|expected| expected.window).unwrap_or(all);
+        let needs = Needs {
             fixed,
-        }
+            output: None,
+            margin: counter.margin(),
+        };
+        demand(Capacity { window, max_output }, needs)
     }
 
     /// Tokens of what cannot be left out.
-    fn fixed_tokens(&self) -> u64 {
-        let tools: u64 = self
-            .tools
-            .iter()
-            .map(|tool| {
-                let definition = tool.definition();
-                estimate_tokens(&definition.parameters.to_string())
-                    + estimate_tokens(&definition.description)
-                    + 8
-            })
-            .sum();
-        let instructions = self.session.instructions.as_deref().map_or(0, estimate_tokens);
-        let turn: u64 = self
+    fn fixed_tokens(&self, counter: &Counter) -> u64 {
+        let tools = self.tools.definitions();
+        let fixed = counter.fixed(self.session.instructions.as_deref(), &self.user_message, &tools);
+        let turn = self
             .turn
             .messages
             .iter()
-            .map(|spoken| tokens_of(&spoken.message))
-            .sum();
-        instructions + tools + tokens_of(&self.user_message) + turn
+            .map(|spoken| counter.message(&spoken.message));
+        fixed + turn.sum::<u64>()
     }
 
-    /// Less is sent from here on: at most three quarters of what was sent, or of the window where it is smaller. The
+    /// Less is sent from here on: at most three quarters of what was sent, or of the window where that is smaller. The
     /// context goes first, then what tools gave. False where nothing can go.
     pub(super) async fn trim(&mut self, prepared: &mut Prepared, window: Option<u64>) -> Result<bool, End> {
-        let sent = |run: &Run, prepared: &Prepared| -> u64 {
-            let messages = run.messages(prepared, None);
-            messages.iter().map(tokens_of).sum()
-        };
-        let before = sent(self, prepared);
+        let counter = self.counter(prepared);
+        let before = counter.messages(&self.messages(prepared, None));
         let most = window.map_or(before, |window| before.min(window)) / 4 * 3;
-        let fixed = self.fixed_tokens();
+        let fixed = self.fixed_tokens(&counter);
         prepared.demand = TokenDemand {
-            window: most,
+            window: most.max(fixed),
             output: 0,
             fixed,
         };
@@ -176,11 +172,32 @@ impl Run {
                 return Err(End::Failed);
             }
         }
-        let after = sent(self, prepared);
+        let after = counter.messages(&self.messages(prepared, None));
         if after > most {
-            shorten(&mut self.turn.messages, after - most, tokens_of);
+            shorten(&mut self.turn.messages, after - most, |message| {
+                counter.message(message)
+            });
         }
-        Ok(sent(self, prepared) < before)
+        Ok(counter.messages(&self.messages(prepared, None)) < before)
+    }
+
+    /// What counts the tokens of the expected model.
+    pub(super) fn counter(&self, prepared: &Prepared) -> Counter {
+        self.parts.tokenizers.of(prepared.model_name.as_deref())
+    }
+
+    /// Learns from an answer how many tokens the model really read.
+    pub(super) fn learn(&self, prepared: &Prepared, generation: &Generation) {
+        let name = &generation.picked.model_name;
+        if generation.usage.estimated || generation.attempts > 1 || name.is_empty() {
+            return;
+        }
+        let counter = self.parts.tokenizers.of(Some(name));
+        let counted =
+            counter.messages(&self.messages(prepared, None)) + counter.tools(&self.offered().definitions());
+        self.parts
+            .tokenizers
+            .learn(name, counted, generation.usage.input_tokens);
     }
 
     /// All messages of the next request; with an alias, without what others than that model reasoned.
@@ -220,13 +237,3 @@ impl Run {
 
 /// Kept free for an answer where nobody knows how long it becomes.
 const USUAL_OUTPUT_TOKENS: u64 = 4096;
-
-/// Tokens of a message, estimated.
-pub(super) fn tokens_of(message: &Message) -> u64 {
-    let calls: u64 = message
-        .tool_calls()
-        .iter()
-        .map(|call| estimate_tokens(&call.name) + estimate_tokens(&call.arguments) + 8)
-        .sum();
-    estimate_tokens(&message.text()) + calls + 4
-}

@@ -10,7 +10,6 @@
 //! call of the model and all tools at that moment.
 
 mod context;
-mod plain;
 mod round;
 mod run;
 mod stream;
@@ -25,7 +24,11 @@ use modelpool::Requirements;
 use tokio_util::sync::CancellationToken;
 
 use crate::aggregate::{Aggregator, Ledger};
-use crate::context::{ContextEngine, ContextManager, ContextProcessor, SessionContext};
+use crate::context::tokens::Tokenizers;
+use crate::context::{
+    ContextEngine, ContextManager, ContextProcessor, PromptManager, SearchEngine, SessionContext,
+    TrimmingProcessor,
+};
 use crate::decide::{Decider, UntilDone};
 use crate::emitting::Emitting;
 use crate::tool::ToolSet;
@@ -67,6 +70,7 @@ struct Parts {
     engine: Arc<dyn ContextEngine>,
     processor: Arc<dyn ContextProcessor>,
     manager: Arc<dyn ContextManager>,
+    tokenizers: Arc<Tokenizers>,
     generator: Arc<dyn Generator>,
     tools: ToolSet,
     runner: Arc<dyn ToolRunner>,
@@ -91,10 +95,12 @@ impl AgentController {
     /// An agent with the phases that come with the crate, and no tools.
     #[must_use]
     pub fn new(generator: impl Generator + 'static) -> Self {
+        let tokenizers = Arc::new(Tokenizers::default());
         let parts = Parts {
-            engine: Arc::new(plain::Plain),
-            processor: Arc::new(plain::Plain),
-            manager: Arc::new(plain::Plain),
+            engine: Arc::new(SearchEngine::new(Arc::clone(&tokenizers))),
+            processor: Arc::new(TrimmingProcessor::new(Arc::clone(&tokenizers))),
+            manager: Arc::new(PromptManager::new(Arc::clone(&tokenizers))),
+            tokenizers,
             generator: Arc::new(generator),
             tools: ToolSet::new(),
             runner: Arc::new(SafeRunner::default()),
@@ -130,6 +136,13 @@ impl AgentController {
     #[must_use]
     pub fn context_manager(self, manager: impl ContextManager + 'static) -> Self {
         self.with(|parts| parts.manager = Arc::new(manager))
+    }
+
+    /// What counts tokens for the room of the context, and learns from answers. Phases that were put in place of the
+    /// default ones are to have the same.
+    #[must_use]
+    pub fn tokenizers(self, tokenizers: Arc<Tokenizers>) -> Self {
+        self.with(|parts| parts.tokenizers = tokenizers)
     }
 
     /// The tools that models may call. Default: none.

@@ -151,6 +151,7 @@ impl Run {
         let (generation, by) = self.answer(prepared).await?;
         self.partial.clear();
         self.last = Some(generation.picked.clone());
+        self.learn(prepared, &generation);
         let answered = Answered {
             round: self.round,
             moved,
@@ -256,7 +257,7 @@ impl Run {
         let metadata = UpdateFacts {
             round: self.round,
             reason,
-            tokens: messages.iter().map(super::context::tokens_of).sum(),
+            tokens: self.counter(prepared).messages(&messages),
             messages: messages.len(),
         };
         self.tell(AgentEvent::ContextUpdate {
