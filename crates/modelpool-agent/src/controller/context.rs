@@ -157,7 +157,7 @@ impl Run {
     /// context goes first, then what tools gave. False where nothing can go.
     pub(super) async fn trim(&mut self, prepared: &mut Prepared, window: Option<u64>) -> Result<bool, End> {
         let counter = self.counter(prepared);
-        let before = counter.messages(&self.messages(prepared, None));
+        let before = self.sent_tokens(prepared, &counter);
         let most = window.map_or(before, |window| before.min(window)) / 4 * 3;
         let fixed = self.fixed_tokens(&counter);
         prepared.demand = TokenDemand {
@@ -172,13 +172,18 @@ impl Run {
                 return Err(End::Failed);
             }
         }
-        let after = counter.messages(&self.messages(prepared, None));
+        let after = self.sent_tokens(prepared, &counter);
         if after > most {
             shorten(&mut self.turn.messages, after - most, |message| {
                 counter.message(message)
             });
         }
-        Ok(counter.messages(&self.messages(prepared, None)) < before)
+        Ok(self.sent_tokens(prepared, &counter) < before)
+    }
+
+    /// Tokens of all that is sent.
+    fn sent_tokens(&self, prepared: &Prepared, counter: &Counter) -> u64 {
+        counter.messages(&self.messages(prepared, None)) + counter.tools(&self.offered().definitions())
     }
 
     /// What counts the tokens of the expected model.
@@ -193,8 +198,7 @@ impl Run {
             return;
         }
         let counter = self.parts.tokenizers.of(Some(name));
-        let counted =
-            counter.messages(&self.messages(prepared, None)) + counter.tools(&self.offered().definitions());
+        let counted = self.sent_tokens(prepared, &counter);
         self.parts
             .tokenizers
             .learn(name, counted, generation.usage.input_tokens);

@@ -27,7 +27,7 @@ impl Run {
         let mut by = self.next.0.clone();
         self.think("stream", "asking a model").await;
         loop {
-            let among = self.among(&by);
+            let among = self.among(&by, prepared);
             // A move that leads nowhere is none.
             if among == Among::Staying {
                 by = Move::Stay;
@@ -90,7 +90,7 @@ impl Run {
     }
 
     /// The models that a move leads to.
-    fn among(&self, by: &Move) -> Among {
+    fn among(&self, by: &Move, prepared: &Prepared) -> Among {
         let these = |aliases: Vec<String>| match aliases.is_empty() {
             true => Among::Staying,
             false => Among::These(aliases),
@@ -98,45 +98,29 @@ impl Run {
         match by {
             Move::Stay => Among::Staying,
             Move::Anew => Among::All,
-            Move::Stronger => these(self.stronger()),
-            Move::Cheaper => these(self.cheaper()),
+            Move::Stronger => these(self.stronger(prepared)),
+            Move::Cheaper => these(self.cheaper(prepared)),
             Move::Back(alias) => Among::These(vec![alias.to_string()]),
         }
     }
 
     /// Models that are stronger than the last one.
-    pub(super) fn stronger(&self) -> Vec<String> {
-        self.beyond_the_last(|rank, last| rank > last)
+    pub(super) fn stronger(&self, prepared: &Prepared) -> Vec<String> {
+        self.beyond_the_last(prepared, |rank, last| rank > last)
     }
 
     /// Models that are cheaper than the last one.
-    fn cheaper(&self) -> Vec<String> {
-        self.beyond_the_last(|rank, last| rank < last)
+    fn cheaper(&self, prepared: &Prepared) -> Vec<String> {
+        self.beyond_the_last(prepared, |rank, last| rank < last)
     }
 
     /// Models whose rank stands so to the last model's: by the user's order, else by what they cost.
-    fn beyond_the_last(&self, stands: impl Fn(f64, f64) -> bool) -> Vec<String> {
+    fn beyond_the_last(&self, prepared: &Prepared, stands: impl Fn(f64, f64) -> bool) -> Vec<String> {
         let Some(last) = &self.last else {
             return Vec::new();
         };
         let ranks: Vec<(Arc<str>, f64)> = if self.parts.strength.is_empty() {
-            let request = GenerationRequest {
-                user_message: self.user_message.clone(),
-                messages: self
-                    .turn
-                    .messages
-                    .iter()
-                    .map(|spoken| spoken.message.clone())
-                    .collect(),
-                tools: self
-                    .offered()
-                    .iter()
-                    .map(|tool| tool.definition().clone())
-                    .collect(),
-                requirements: self.requirements.clone(),
-                among: Among::All,
-                ..GenerationRequest::default()
-            };
+            let request = self.request(prepared, Among::All);
             let rungs = self.parts.generator.ladder(&request).0;
             rungs
                 .into_iter()

@@ -163,12 +163,13 @@ impl Run {
             self.tell_update("tool_results", "the results of the tools were added", prepared)
                 .await;
         }
-        self.decide(&generation, by, calls).await
+        self.decide(prepared, &generation, by, calls).await
     }
 
     /// Phase 6.
     async fn decide(
         &mut self,
+        prepared: &Prepared,
         generation: &Generation,
         by: Move,
         calls: Vec<CallReport>,
@@ -189,7 +190,7 @@ impl Run {
             .reports
             .last()
             .is_some_and(|last| !last.has_text && last.calls.is_empty());
-        if is_empty && by == Move::Stronger && self.stronger().is_empty() {
+        if is_empty && by == Move::Stronger && self.stronger(prepared).is_empty() {
             let facts = ErrorFacts {
                 round: self.round,
                 phase: "decide",

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt as _;
 use modelpool::parts::core::BoxFuture;
 use modelpool::parts::core::transport::{BodyStream, TransportError, TransportErrorKind};
 use modelpool::{Capabilities, Flag, ModelConfig, ModelPool, ModelPoolBuilder, RetryPolicy, Transport};
@@ -74,13 +73,6 @@ impl Models {
     /// What was asked of whom, in order.
     pub(crate) fn asked(&self) -> Vec<(String, Value)> {
         self.0.asked.lock().unwrap().clone()
-    }
-
-    /// Whom it was asked of: `a b a`.
-    pub(crate) fn order(&self) -> String {
-        let asked = self.asked();
-        let aliases: Vec<&str> = asked.iter().map(|(alias, _)| alias.as_str()).collect();
-        aliases.join(" ")
     }
 
     /// Calls that somebody waits for.
@@ -282,10 +274,13 @@ struct Path {
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Nothing {}
 
-/// `read` gives back what it is told to read, `fail` fails, `wait` never ends.
+/// `read` gives back what it is told to read, `long` a long text, `fail` fails, `wait` never ends.
 pub(crate) fn tools() -> ToolSet {
     let read = FunctionTool::new("read", "Reads.", |path: Path, _| async move {
         Ok(ToolOutput::from(format!("text of {}", path.path)))
+    });
+    let long = FunctionTool::new("long", "Gives a long text.", |_: Nothing, _| async move {
+        Ok(ToolOutput::from("a long text ".repeat(1_000)))
     });
     let fail = FunctionTool::new("fail", "Fails.", |_: Nothing, _| async move {
         Err::<ToolOutput, _>(ToolError::from("the disk is on fire"))
@@ -295,6 +290,7 @@ pub(crate) fn tools() -> ToolSet {
         Ok(ToolOutput::default())
     });
     let set = ToolSet::new().with(read.safety(Safety::Safe)).unwrap();
+    let set = set.with(long.safety(Safety::Safe)).unwrap();
     set.with(fail.safety(Safety::Safe)).unwrap().with(wait).unwrap()
 }
 
