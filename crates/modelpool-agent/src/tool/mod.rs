@@ -32,7 +32,7 @@ pub use function::FunctionTool;
 pub use result::ToolResult;
 pub use runner::{ToolEvent, ToolLimits, ToolRun, run};
 pub use set::{CheckedTool, ToolSet, ToolSetError};
-pub use source::ToolSource;
+pub use source::{SourcedTools, ToolSource};
 
 use std::fmt;
 use std::time::Duration;

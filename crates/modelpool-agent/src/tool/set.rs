@@ -163,8 +163,9 @@ impl ToolSet {
         let mut problems = Vec::new();
         for source in &self.sources {
             match source.tools().await {
-                Ok(tools) => {
-                    let added = tools.into_iter().map(|tool| current.add_checked(tool));
+                Ok(found) => {
+                    problems.extend(found.problems);
+                    let added = found.tools.into_iter().map(|tool| current.add_checked(tool));
                     problems.extend(added.filter_map(Result::err));
                 }
                 Err(why) => problems.push(ToolSetError::Source {
@@ -332,6 +333,7 @@ impl std::error::Error for ToolSetError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::SourcedTools;
     use crate::tool::testing::{Scripted, named};
 
     fn set(names: &[&str]) -> ToolSet {
@@ -408,10 +410,14 @@ mod tests {
             self.0
         }
 
-        fn tools(&self) -> crate::BoxFuture<'_, Result<Vec<CheckedTool>, super::super::ToolError>> {
+        fn tools(&self) -> crate::BoxFuture<'_, Result<SourcedTools, super::super::ToolError>> {
             let checked = |name: &&str| CheckedTool::new(Arc::new(Scripted::new(name))).expect("a tool");
             let tools = self.1.as_ref().map(|names| names.iter().map(checked).collect());
-            Box::pin(async move { tools.ok_or(super::super::ToolError("gone".to_owned())) })
+            let found = tools.map(|tools| SourcedTools {
+                tools,
+                problems: Vec::new(),
+            });
+            Box::pin(async move { found.ok_or(super::super::ToolError("gone".to_owned())) })
         }
     }
 
