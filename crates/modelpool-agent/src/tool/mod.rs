@@ -18,6 +18,8 @@
 
 mod arguments;
 mod function;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod result;
 mod runner;
 mod running;

@@ -228,10 +228,15 @@ impl ToolSet {
     pub fn definitions(&self) -> Vec<Value> {
         let definitions = self.tools.iter().map(|tool| {
             let definition = tool.definition();
+            let mut parameters = definition.parameters.clone();
+            // It says how the schema is read, which is not for models; some vendors refuse it.
+            if let Value::Object(members) = &mut parameters {
+                members.shift_remove("$schema");
+            }
             json!({"type": "function", "function": {
                 "name": definition.name,
                 "description": definition.description,
-                "parameters": definition.parameters,
+                "parameters": parameters,
             }})
         });
         definitions.collect()
@@ -391,8 +396,9 @@ mod tests {
 
     #[test]
     fn definitions_have_the_shape_of_openai() {
-        let tool = named("read");
+        let mut tool = named("read");
         let parameters = tool.definition.parameters.clone();
+        tool.definition.parameters["$schema"] = "http://json-schema.org/draft-07/schema#".into();
         let definitions = ToolSet::new().with(tool).expect("a tool").definitions();
         assert_eq!(
             definitions,
