@@ -22,6 +22,8 @@ mod connection;
 mod content;
 mod error;
 mod http;
+#[cfg(test)]
+mod http_tests;
 mod process;
 mod server;
 mod settings;
