@@ -18,6 +18,8 @@
 
 mod arguments;
 mod function;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod result;
 mod runner;
 mod running;
@@ -32,7 +34,7 @@ pub use function::FunctionTool;
 pub use result::ToolResult;
 pub use runner::{ToolEvent, ToolLimits, ToolRun, run};
 pub use set::{CheckedTool, ToolSet, ToolSetError};
-pub use source::ToolSource;
+pub use source::{SourcedTools, ToolSource};
 
 use std::fmt;
 use std::time::Duration;

@@ -163,8 +163,9 @@ impl ToolSet {
         let mut problems = Vec::new();
         for source in &self.sources {
             match source.tools().await {
-                Ok(tools) => {
-                    let added = tools.into_iter().map(|tool| current.add_checked(tool));
+                Ok(found) => {
+                    problems.extend(found.problems);
+                    let added = found.tools.into_iter().map(|tool| current.add_checked(tool));
                     problems.extend(added.filter_map(Result::err));
                 }
                 Err(why) => problems.push(ToolSetError::Source {
@@ -227,10 +228,15 @@ impl ToolSet {
     pub fn definitions(&self) -> Vec<Value> {
         let definitions = self.tools.iter().map(|tool| {
             let definition = tool.definition();
+            let mut parameters = definition.parameters.clone();
+            // It says how the schema is read, which is not for models; some vendors refuse it.
+            if let Value::Object(members) = &mut parameters {
+                members.shift_remove("$schema");
+            }
             json!({"type": "function", "function": {
                 "name": definition.name,
                 "description": definition.description,
-                "parameters": definition.parameters,
+                "parameters": parameters,
             }})
         });
         definitions.collect()
@@ -332,6 +338,7 @@ impl std::error::Error for ToolSetError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::SourcedTools;
     use crate::tool::testing::{Scripted, named};
 
     fn set(names: &[&str]) -> ToolSet {
@@ -389,8 +396,9 @@ mod tests {
 
     #[test]
     fn definitions_have_the_shape_of_openai() {
-        let tool = named("read");
+        let mut tool = named("read");
         let parameters = tool.definition.parameters.clone();
+        tool.definition.parameters["$schema"] = "http://json-schema.org/draft-07/schema#".into();
         let definitions = ToolSet::new().with(tool).expect("a tool").definitions();
         assert_eq!(
             definitions,
@@ -408,10 +416,14 @@ mod tests {
             self.0
         }
 
-        fn tools(&self) -> crate::BoxFuture<'_, Result<Vec<CheckedTool>, super::super::ToolError>> {
+        fn tools(&self) -> crate::BoxFuture<'_, Result<SourcedTools, super::super::ToolError>> {
             let checked = |name: &&str| CheckedTool::new(Arc::new(Scripted::new(name))).expect("a tool");
             let tools = self.1.as_ref().map(|names| names.iter().map(checked).collect());
-            Box::pin(async move { tools.ok_or(super::super::ToolError("gone".to_owned())) })
+            let found = tools.map(|tools| SourcedTools {
+                tools,
+                problems: Vec::new(),
+            });
+            Box::pin(async move { found.ok_or(super::super::ToolError("gone".to_owned())) })
         }
     }
 

@@ -2,8 +2,17 @@
 
 use std::fmt;
 
-use super::{CheckedTool, ToolError};
+use super::{CheckedTool, ToolError, ToolSetError};
 use crate::BoxFuture;
+
+/// What a source has at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct SourcedTools {
+    /// Its tools.
+    pub tools: Vec<CheckedTool>,
+    /// Why others of its tools cannot be used.
+    pub problems: Vec<ToolSetError>,
+}
 
 /// Tools that may change, as those of a server; asked when a turn begins.
 pub trait ToolSource: Send + Sync + fmt::Debug {
@@ -14,5 +23,5 @@ pub trait ToolSource: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// They cannot be had; the turn goes on without them.
-    fn tools(&self) -> BoxFuture<'_, Result<Vec<CheckedTool>, ToolError>>;
+    fn tools(&self) -> BoxFuture<'_, Result<SourcedTools, ToolError>>;
 }
