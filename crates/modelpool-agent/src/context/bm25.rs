@@ -9,11 +9,11 @@
 //! ```
 //!
 //! with `tf` the times the term stands in the passage, `len` its words and `avg` their mean, `N` passages, `n` of them with the
-//! term. From Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, formula 3.15
-//! (<https://doi.org/10.1561/1500000019>); `ln(1 + …)`, which is never negative, is Lucene's form of the weight (Kamphuis,
-//! de Vries, Boytsov and Lin, "Which BM25 Do You Mean?", ECIR 2020, <https://doi.org/10.1007/978-3-030-45442-5_4>); δ is that of
-//! BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011, <https://doi.org/10.1145/2063576.2063584>), which
-//! keeps long passages from falling below those without the term; passages here are short and alike, so it is 0 unless set.
+//! term. From Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009
+//! (<https://doi.org/10.1561/1500000019>); `ln(1 + …)`, which is never negative, is Lucene's form of the weight, one of the eight that Kamphuis,
+//! de Vries, Boytsov and Lin compared and found alike ("Which BM25 Do You Mean?", ECIR 2020, <https://doi.org/10.1007/978-3-030-45442-5_4>,
+//! read November 2026); δ is that of BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011), which keeps long passages
+//! from falling to those without the term; passages here are short and alike, so it is 0 unless set.
 //!
 //! Why our own: the crate `bm25` (2.3) fixes the mean length when it begins, keeps 32 bits of a term, answers ties in no
 //! order, and writes Chinese in Latin letters before it cuts words; none of it can be changed from outside except the last.
