@@ -28,29 +28,24 @@ const STOP_WORDS: [&str; 43] = [
     "there", "these", "they", "this", "to", "was", "what", "which", "who", "will", "with", "you",
 ];
 
-/// The terms of a passage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Terms {
-    /// All terms, each as often as it stands there.
-    pub(super) all: Vec<String>,
-    /// Words and pairs of characters; parts, chains and single characters of a pair do not make a passage longer.
-    pub(super) length: u64,
-}
-
-/// The terms of a passage.
-pub(super) fn of_passage(text: &str) -> Terms {
-    let mut scan = Scan::new(true);
+/// Hands over the terms of a passage, each as often as it stands there. Answers how long it is: words and pairs of characters;
+/// parts, chains and single characters of a pair do not make it longer.
+pub(super) fn of_passage(text: &str, take: impl FnMut(&str)) -> u64 {
+    let mut scan = Scan::new(true, take);
     scan.run(&narrow(text));
-    scan.terms
+    scan.length
 }
 
 /// The distinct terms of a question, in its order; without the words that every question has, unless it has no others.
 pub(super) fn of_question(text: &str) -> Vec<String> {
-    let mut scan = Scan::new(false);
-    scan.run(&narrow(text));
     let mut seen = HashSet::new();
-    let mut terms = scan.terms.all;
-    terms.retain(|term| seen.insert(term.clone()));
+    let mut terms = Vec::new();
+    let take = |term: &str| {
+        if seen.insert(term.to_owned()) {
+            terms.push(term.to_owned());
+        }
+    };
+    Scan::new(false, take).run(&narrow(text));
     let telling = |term: &String| STOP_WORDS.binary_search(&term.as_str()).is_err();
     if terms.iter().any(telling) {
         terms.retain(telling);
@@ -80,9 +75,12 @@ pub(super) fn is_unspaced(character: char) -> bool {
         | '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7AF}') // Hangul
 }
 
-struct Scan {
+struct Scan<F> {
     of_passage: bool,
-    terms: Terms,
+    take: F,
+    length: u64,
+    /// A term in small letters; kept, so that not each term has to be put somewhere anew.
+    small: String,
     /// Characters of a script without spaces that stand together.
     run: Vec<char>,
     /// Bytes of words that one-character joints hold together, and how many words they are.
@@ -91,11 +89,13 @@ struct Scan {
     joint: usize,
 }
 
-impl Scan {
-    fn new(of_passage: bool) -> Self {
+impl<F: FnMut(&str)> Scan<F> {
+    fn new(of_passage: bool, take: F) -> Self {
         Self {
             of_passage,
-            terms: Terms::default(),
+            take,
+            length: 0,
+            small: String::new(),
             run: Vec::new(),
             chain: None,
             joint: 0,
@@ -153,8 +153,13 @@ impl Scan {
                 self.chain = Some((at..end, 1));
             }
         }
-        self.terms.length += 1;
+        self.length += 1;
         self.push(word);
+        let bytes = word.as_bytes();
+        let is_one = bytes.iter().all(u8::is_ascii_lowercase) || bytes.iter().all(u8::is_ascii_digit);
+        if is_one {
+            return;
+        }
         let parts = parts_of(word);
         if parts.len() > 1 {
             for part in parts {
@@ -173,23 +178,37 @@ impl Scan {
     }
 
     fn end_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
+        let mut run = std::mem::take(&mut self.run);
         if self.of_passage || run.len() == 1 {
-            self.terms.all.extend(run.iter().map(char::to_string));
+            for character in &run {
+                self.push(character.encode_utf8(&mut [0; 4]));
+            }
         }
-        let pairs = run.windows(2).map(|pair| pair.iter().collect::<String>());
-        self.terms.all.extend(pairs);
-        self.terms.length += match run.len() {
+        for pair in run.windows(2) {
+            let term: String = pair.iter().collect();
+            self.push(&term);
+        }
+        self.length += match run.len() {
             0 => 0,
             1 => 1,
             more => more as u64 - 1,
         };
+        run.clear();
+        self.run = run;
     }
 
     fn push(&mut self, term: &str) {
-        if term.len() <= LONGEST_TERM {
-            self.terms.all.push(term.to_lowercase());
+        if term.len() > LONGEST_TERM {
+            return;
         }
+        self.small.clear();
+        if term.is_ascii() {
+            self.small.push_str(term);
+            self.small.make_ascii_lowercase();
+        } else {
+            self.small.push_str(&term.to_lowercase());
+        }
+        (self.take)(&self.small);
     }
 }
 
@@ -239,13 +258,19 @@ mod tests {
     use super::*;
 
     fn passage(text: &str) -> Vec<String> {
-        of_passage(text).all
+        let mut terms = Vec::new();
+        of_passage(text, |term| terms.push(term.to_owned()));
+        terms
+    }
+
+    fn length(text: &str) -> u64 {
+        of_passage(text, |_| ())
     }
 
     #[test]
     fn english_words_are_lower_cased() {
         assert_eq!(passage("The Quick, brown fox."), ["the", "quick", "brown", "fox"]);
-        assert_eq!(of_passage("The Quick, brown fox.").length, 4);
+        assert_eq!(length("The Quick, brown fox."), 4);
         assert_eq!(passage("Ｍodel ＧＰＴ"), ["model", "gpt"]);
     }
 
@@ -272,7 +297,7 @@ mod tests {
     #[test]
     fn chinese_is_taken_by_pairs() {
         assert_eq!(passage("模型池"), ["模", "型", "池", "模型", "型池"]);
-        assert_eq!(of_passage("模型池").length, 2);
+        assert_eq!(length("模型池"), 2);
         assert_eq!(of_question("模型池"), ["模型", "型池"]);
         assert_eq!(of_question("池"), ["池"]);
         assert_eq!(of_question("模型。池"), ["模型", "池"]);
@@ -312,11 +337,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_cut(text in ".{0,200}") {
-            let terms = of_passage(&text);
-            proptest::prop_assert!(terms.all.iter().all(|term| !term.is_empty()));
+            let terms = passage(&text);
+            proptest::prop_assert!(terms.iter().all(|term| !term.is_empty()));
             // What a question asks for is found in a passage that is the question.
             for term in of_question(&text) {
-                proptest::prop_assert!(terms.all.contains(&term), "{term:?}");
+                proptest::prop_assert!(terms.contains(&term), "{term:?}");
             }
         }
     }
