@@ -85,8 +85,6 @@ struct Scan<F> {
     run: Vec<char>,
     /// Bytes of words that one-character joints hold together, and how many words they are.
     chain: Option<(std::ops::Range<usize>, usize)>,
-    /// Where the last joint ended.
-    joint: usize,
 }
 
 impl<F: FnMut(&str)> Scan<F> {
@@ -98,25 +96,21 @@ impl<F: FnMut(&str)> Scan<F> {
             small: String::new(),
             run: Vec::new(),
             chain: None,
-            joint: 0,
         }
     }
 
     fn run(&mut self, text: &str) {
-        for (at, piece) in text.split_word_bound_indices() {
-            if piece.contains(char::is_alphanumeric) {
-                self.piece(text, at, piece);
-            } else {
+        let mut end = 0;
+        for (at, piece) in text.unicode_word_indices() {
+            let between = &text[end..at];
+            if !between.is_empty() {
                 self.end_run();
-                let end = self.chain.as_ref().map(|(chain, _)| chain.end);
-                let goes_on = matches!(piece, "/" | "\\" | "-" | ":" | "." | "@" | "::")
-                    && end.is_some_and(|end| at == end.max(self.joint) && at - end < 2);
-                if goes_on {
-                    self.joint = at + piece.len();
-                } else {
+                if !matches!(between, "/" | "\\" | "-" | ":" | "." | "@" | "::") {
                     self.end_chain(text);
                 }
             }
+            self.piece(text, at, piece);
+            end = at + piece.len();
         }
         self.end_run();
         self.end_chain(text);
@@ -128,30 +122,30 @@ impl<F: FnMut(&str)> Scan<F> {
         while from < piece.len() {
             let rest = &piece[from..];
             let unspaced = rest.chars().next().is_some_and(is_unspaced);
-            let length = rest.find(|character| is_unspaced(character) != unspaced);
+            let length = match rest.is_ascii() {
+                true => None,
+                false => rest.find(|character| is_unspaced(character) != unspaced),
+            };
             let part = &rest[..length.unwrap_or(rest.len())];
             if unspaced {
                 self.end_chain(text);
                 self.run.extend(part.chars());
             } else if part.contains(char::is_alphanumeric) {
                 self.end_run();
-                self.word(text, at + from, part);
+                self.word(at + from, part);
             }
             from += part.len();
         }
     }
 
-    fn word(&mut self, text: &str, at: usize, word: &str) {
+    fn word(&mut self, at: usize, word: &str) {
         let end = at + word.len();
         match &mut self.chain {
-            Some((chain, words)) if at == chain.end.max(self.joint) => {
+            Some((chain, words)) => {
                 chain.end = end;
                 *words += 1;
             }
-            _ => {
-                self.end_chain(text);
-                self.chain = Some((at..end, 1));
-            }
+            None => self.chain = Some((at..end, 1)),
         }
         self.length += 1;
         self.push(word);
@@ -174,7 +168,6 @@ impl<F: FnMut(&str)> Scan<F> {
         {
             self.push(&text[chain]);
         }
-        self.joint = 0;
     }
 
     fn end_run(&mut self) {
