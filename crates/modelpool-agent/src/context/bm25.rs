@@ -9,17 +9,17 @@
 //! ```
 //!
 //! with `tf` the times the term stands in the passage, `len` its words and `avg` their mean, `N` passages, `n` of them with the
-//! term. From Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, formula 3.15
-//! (<https://doi.org/10.1561/1500000019>); `ln(1 + …)`, which is never negative, is Lucene's form of the weight (Kamphuis,
-//! de Vries, Boytsov and Lin, "Which BM25 Do You Mean?", ECIR 2020, <https://doi.org/10.1007/978-3-030-45442-5_4>); δ is that of
-//! BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011, <https://doi.org/10.1145/2063576.2063584>), which
-//! keeps long passages from falling below those without the term; passages here are short and alike, so it is 0 unless set.
+//! term. From Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009
+//! (<https://doi.org/10.1561/1500000019>); `ln(1 + …)`, which is never negative, is Lucene's form of the weight, one of the eight that Kamphuis,
+//! de Vries, Boytsov and Lin compared and found alike ("Which BM25 Do You Mean?", ECIR 2020, <https://doi.org/10.1007/978-3-030-45442-5_4>,
+//! read November 2026); δ is that of BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011), which keeps long passages
+//! from falling to those without the term; passages here are short and alike, so it is 0 unless set.
 //!
 //! Why our own: the crate `bm25` (2.3) fixes the mean length when it begins, keeps 32 bits of a term, answers ties in no
 //! order, and writes Chinese in Latin letters before it cuts words; none of it can be changed from outside except the last.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::passages::passages;
@@ -82,12 +82,12 @@ struct Identity {
 
 impl Identity {
     fn of(document: &Document) -> Self {
-        let mut hasher = DefaultHasher::new();
-        document.text.hash(&mut hasher);
+        // A fixed seed: of equal documents it also says which comes first.
+        let hash = foldhash::quality::FixedState::default().hash_one(document.text.as_bytes());
         Self {
             note: document.note,
             name: document.name.as_str().into(),
-            text_hash: hasher.finish(),
+            text_hash: hash,
         }
     }
 }
@@ -136,7 +136,9 @@ pub struct Index {
     documents: HashMap<Arc<Identity>, Indexed>,
     passages: Vec<Option<Passage>>,
     free: Vec<u32>,
-    vocabulary: HashMap<Box<str>, u32>,
+    vocabulary: HashMap<Arc<str>, u32, foldhash::fast::RandomState>,
+    /// By a term's number: itself, and where it stands.
+    terms: Vec<Arc<str>>,
     postings: Vec<Vec<Posting>>,
     free_terms: Vec<u32>,
     /// Passages, and the sum of their lengths.
@@ -186,23 +188,34 @@ impl Index {
 
     /// Makes it hold these documents and no others. Documents it has already are not read again.
     pub fn update(&mut self, documents: &[Document]) {
-        self.retain(documents);
-        for document in documents {
-            self.insert(document);
+        for new in self.keep_only(documents) {
+            self.insert(new);
         }
     }
 
-    /// Takes out what is not among these documents.
-    pub fn retain(&mut self, documents: &[Document]) {
-        let wanted: HashSet<Identity> = documents.iter().map(Identity::of).collect();
+    /// Takes out what is not among these documents; answers those that are not in it yet, each once.
+    pub fn keep_only<'a>(&mut self, documents: &'a [Document]) -> Vec<&'a Document> {
+        let mut new = Vec::new();
+        let mut wanted = HashSet::new();
+        for document in documents {
+            let identity = Identity::of(document);
+            let there = self
+                .documents
+                .get(&identity)
+                .is_some_and(|there| *there.text == *document.text);
+            if wanted.insert(identity) && !there {
+                new.push(document);
+            }
+        }
         let mut gone: Vec<_> = self.documents.keys().cloned().collect();
         gone.retain(|identity| !wanted.contains(&**identity));
-        if !gone.is_empty() && gone.len() == self.documents.len() {
+        if gone.len() == self.documents.len() {
             *self = Self::new(self.formula);
         }
         for identity in gone {
             self.take_out(&identity);
         }
+        new
     }
 
     /// Adds a document; answers whether it was new. The same text under the same name is there once.
@@ -214,27 +227,28 @@ impl Index {
             }
             self.take_out(&identity);
         }
-        let name_terms = words::of_passage(&document.name).all;
+        let mut of_name = Vec::new();
+        words::of_passage(&document.name, |term| of_name.extend(self.term(term)));
         let mut slots = Vec::new();
         let mut terms = HashSet::new();
+        let mut standing: Vec<u32> = Vec::new();
         for place in passages(&document.text) {
-            let mut found = words::of_passage(&document.text[place.bytes.clone()]);
+            standing.clear();
+            let text = &document.text[place.bytes.clone()];
+            let length = words::of_passage(text, |term| standing.extend(self.term(term)));
             // Who names the document asks for it; its name makes no passage longer.
-            found.all.extend(name_terms.iter().cloned());
-            let mut times: HashMap<String, u32> = HashMap::new();
-            for term in found.all {
-                *times.entry(term).or_default() += 1;
-            }
+            standing.extend(&of_name);
             let Some(slot) = self.free_slot(Passage {
                 identity: Arc::clone(&identity),
                 place,
-                length: found.length,
+                length,
             }) else {
                 break;
             };
             slots.push(slot);
-            for (term, times) in times {
-                let Some(term) = self.term(term) else { continue };
+            standing.sort_unstable();
+            for same in standing.chunk_by(|a, b| a == b) {
+                let (term, times) = (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX));
                 terms.insert(term);
                 self.postings[term as usize].push(Posting { slot, times });
             }
@@ -266,22 +280,14 @@ impl Index {
             }
             self.free.push(*slot);
         }
-        let mut empty = 0;
         for term in gone.terms {
             let passages = &self.passages;
             let postings = &mut self.postings[term as usize];
             postings.retain(|posting| passages[posting.slot as usize].is_some());
-            empty += usize::from(postings.is_empty());
-        }
-        if empty > 0 {
-            let (postings, free) = (&self.postings, &mut self.free_terms);
-            self.vocabulary.retain(|_, term| {
-                let stays = !postings[*term as usize].is_empty();
-                if !stays {
-                    free.push(*term);
-                }
-                stays
-            });
+            if postings.is_empty() {
+                self.vocabulary.remove(&self.terms[term as usize]);
+                self.free_terms.push(term);
+            }
         }
         true
     }
@@ -301,19 +307,24 @@ impl Index {
         Some(slot)
     }
 
-    fn term(&mut self, term: String) -> Option<u32> {
-        if let Some(known) = self.vocabulary.get(term.as_str()) {
+    fn term(&mut self, term: &str) -> Option<u32> {
+        if let Some(known) = self.vocabulary.get(term) {
             return Some(*known);
         }
+        let term: Arc<str> = term.into();
         let number = match self.free_terms.pop() {
-            Some(number) => number,
+            Some(number) => {
+                self.terms[number as usize] = Arc::clone(&term);
+                number
+            }
             None => {
                 let number = u32::try_from(self.postings.len()).ok()?;
                 self.postings.push(Vec::new());
+                self.terms.push(Arc::clone(&term));
                 number
             }
         };
-        self.vocabulary.insert(term.into_boxed_str(), number);
+        self.vocabulary.insert(term, number);
         Some(number)
     }
 

@@ -118,12 +118,10 @@ impl SearchEngine {
         // makes its own, and the later one stays.
         let session = &query.session.session_id;
         let mut index = self.take(session).unwrap_or_else(|| Index::new(self.formula));
-        index.retain(documents);
         let mut read = 0;
-        for document in documents {
-            if index.insert(document) {
-                read += document.text.len();
-            }
+        for document in index.keep_only(documents) {
+            index.insert(document);
+            read += document.text.len();
             if read > BYTES_AT_ONCE {
                 read = 0;
                 tokio::task::yield_now().await;

@@ -5,7 +5,7 @@
 //! (<https://doi.org/10.1109/SEQUEN.1997.666900>): *resemblance* is the share of such fives that both have among all, *containment* the
 //! share of one text's fives that the other has. Both are computed exactly; sets of passages are small.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 use super::words::is_unspaced;
 
@@ -26,7 +26,7 @@ impl Fives {
         let mut word = String::new();
         let mut end = |word: &mut String| {
             if !word.is_empty() {
-                words.push(hash_of(&word));
+                words.push(hash_of(word.as_str()));
                 word.clear();
             }
         };
@@ -44,8 +44,8 @@ impl Fives {
         end(&mut word);
         let mut fives: Vec<u64> = match words.len() {
             0 => Vec::new(),
-            1..WORDS => vec![hash_of(&words)],
-            _ => words.windows(WORDS).map(|five| hash_of(&five)).collect(),
+            1..WORDS => vec![hash_of(words.as_slice())],
+            _ => words.windows(WORDS).map(hash_of).collect(),
         };
         fives.sort_unstable();
         fives.dedup();
@@ -89,10 +89,9 @@ impl Fives {
     }
 }
 
-fn hash_of(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+fn hash_of(value: &(impl Hash + ?Sized)) -> u64 {
+    // A fixed seed: what is a repetition today is one tomorrow.
+    foldhash::quality::FixedState::default().hash_one(value)
 }
 
 #[cfg(test)]

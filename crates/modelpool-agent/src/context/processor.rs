@@ -11,7 +11,8 @@
 //! 5. A passage that resembles a better one by 0.8, or that stands by 0.8 in a message of the history that is kept or in the user's own,
 //!    is left out as a repetition ([`likeness`](super::likeness) says of what); so is a turn that says what another one that is kept says, word for word.
 //!
-//! The result has the history in its order, then the passages, best first. It always fits. Processing it once more changes nothing. More
+//! The result has the history in its order, then the passages, best first. It always fits: where there is no room at all it is empty, and
+//! whether what cannot be left out fits is for the call to find out. Processing it once more changes nothing. More
 //! room takes a piece away only for one of higher rank that had found no room before, or that says the same.
 
 use std::sync::Arc;
@@ -38,21 +39,7 @@ impl TrimmingProcessor {
         Self { tokenizers }
     }
 
-    fn trim(&self, query: Query<'_>, found: Retrieved, demand: TokenDemand) -> Result<Retrieved, PhaseError> {
-        let TokenDemand {
-            window,
-            output,
-            fixed,
-        } = demand;
-        if output.saturating_add(fixed) > window {
-            return Err(PhaseError {
-                phase: "process",
-                message: format!(
-                    "instructions, tools and the user's message take {fixed} tokens and the answer {output}, \
-                     but the window is {window}: ask for less, or for a model with a larger window"
-                ),
-            });
-        }
+    fn trim(&self, query: Query<'_>, found: Retrieved, demand: TokenDemand) -> Retrieved {
         let counter = self.tokenizers.of(query.model_name);
         let Retrieved {
             items,
@@ -64,11 +51,11 @@ impl TrimmingProcessor {
         let (items, omitted) =
             selection::select(&pieces, &query.message.text(), demand.for_context(), &counter);
         left_out.extend(omitted);
-        Ok(Retrieved {
+        Retrieved {
             left_out,
             failed,
             ..measure::retrieved(items)
-        })
+        }
     }
 }
 
@@ -79,7 +66,7 @@ impl ContextProcessor for TrimmingProcessor {
         found: Retrieved,
         demand: TokenDemand,
     ) -> BoxFuture<'a, Result<Retrieved, PhaseError>> {
-        Box::pin(async move { self.trim(query, found, demand) })
+        Box::pin(async move { Ok(self.trim(query, found, demand)) })
     }
 }
 

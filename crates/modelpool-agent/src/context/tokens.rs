@@ -13,13 +13,13 @@
 //!
 //! | what | tokens | from |
 //! |---|---|---|
-//! | a message | 4: three and its role | OpenAI's cookbook, "How to count tokens with tiktoken" (<https://github.com/openai/openai-cookbook>, read November 2026) |
+//! | a message | 4: three and its role | OpenAI's cookbook, "How to count tokens with tiktoken" (<https://github.com/openai/openai-cookbook>; its function as others quote it, read November 2026) |
 //! | a `name` | 1 and itself | there |
 //! | the beginning of the answer | 3 | there |
 //! | a call of a tool | 8, its name and arguments | ours; no vendor says |
 //! | a tool's definition | its JSON | ours; vendors write it in other words of about that length |
-//! | an image of low detail | 85 | OpenAI's "Images and vision" (<https://platform.openai.com/docs/guides/images-vision>, read November 2026) |
-//! | another image, a recording, a file | 1,000 | ours, as the pool infers: between OpenAI's 765 for 1024 × 1024, Anthropic's width × height / 750, at most some 1,600, and Gemini's 258 a tile |
+//! | an image of low detail | 85 | OpenAI's guide "Images and vision", for `gpt-4o` (<https://platform.openai.com/docs/guides/images-vision>, in copies, read November 2026) |
+//! | another image, a recording, a file | 1,000 | ours, as the pool infers; `gpt-4o` takes 765 for 1024 × 1024, `gpt-4.1` up to 1,536 (there); models of 2026 may take several times that for large photographs |
 //!
 //! What is counted too low for one model is part of what [`Tokenizers::learn`] corrects.
 

@@ -2,15 +2,15 @@
 //!
 //! | text | terms |
 //! |---|---|
-//! | words, numbers | lower-cased, cut as Unicode's annex 29 says (<https://unicode.org/reports/tr29/>, read November 2026) |
+//! | words, numbers | lower-cased, cut as Unicode's annex 29 says (<https://unicode.org/reports/tr29/>, by the crate `unicode-segmentation`) |
 //! | `snake_case`, `camelCase`, `v1.2` | the whole, and its parts |
 //! | `src/context/mod.rs`, `std::fmt`, `first-class` | the whole chain, its words, and their parts |
 //! | scripts without spaces (Chinese, Japanese, Korean, Thai, …) | pairs of neighbouring characters; in a passage single characters, too |
 //!
-//! Pairs of characters need no dictionary and find a word wherever it stands; that they serve about as well as segmented words
-//! is shown for Chinese in Nie, Gao, Zhang and Zhou, "On the use of words and n-grams for Chinese information retrieval",
-//! IRAL 2000 (<https://doi.org/10.1145/355214.355235>). Single characters are in the index for questions of one character only.
-//! Korean is taken by pairs, too, since its endings grow onto the word.
+//! Pairs of characters need no dictionary, and find a word wherever it stands. For Chinese they are as precise as segmented words and find a
+//! little more: Kwok, "Comparing representations in Chinese information retrieval", SIGIR 1997
+//! (<https://doi.org/10.1145/258525.258531>, abstract read November 2026). Single characters are in the index for questions of one
+//! character only. Korean is taken by pairs, too, since its endings grow onto the word.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -20,37 +20,32 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The longest term in bytes: what is longer is data, which nobody asks for by typing it.
 const LONGEST_TERM: usize = 128;
 
-/// Words of a question that say nothing of what it is about: the list of Lucene's `EnglishAnalyzer`
-/// (<https://lucene.apache.org/core/>, read November 2026) and the words that ask.
+/// Words of a question that say nothing of what it is about: the 33 of Lucene's `ENGLISH_STOP_WORDS_SET`
+/// (<https://lucene.apache.org/core/>, read November 2026) and words that people ask with.
 const STOP_WORDS: [&str; 43] = [
     "a", "an", "and", "are", "as", "at", "be", "but", "by", "do", "does", "for", "how", "i", "if", "in",
     "into", "is", "it", "me", "no", "not", "of", "on", "or", "s", "such", "that", "the", "their", "then",
     "there", "these", "they", "this", "to", "was", "what", "which", "who", "will", "with", "you",
 ];
 
-/// The terms of a passage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Terms {
-    /// All terms, each as often as it stands there.
-    pub(super) all: Vec<String>,
-    /// Words and pairs of characters; parts, chains and single characters of a pair do not make a passage longer.
-    pub(super) length: u64,
-}
-
-/// The terms of a passage.
-pub(super) fn of_passage(text: &str) -> Terms {
-    let mut scan = Scan::new(true);
+/// Hands over the terms of a passage, each as often as it stands there. Answers how long it is: words and pairs of characters;
+/// parts, chains and single characters of a pair do not make it longer.
+pub(super) fn of_passage(text: &str, take: impl FnMut(&str)) -> u64 {
+    let mut scan = Scan::new(true, take);
     scan.run(&narrow(text));
-    scan.terms
+    scan.length
 }
 
 /// The distinct terms of a question, in its order; without the words that every question has, unless it has no others.
 pub(super) fn of_question(text: &str) -> Vec<String> {
-    let mut scan = Scan::new(false);
-    scan.run(&narrow(text));
     let mut seen = HashSet::new();
-    let mut terms = scan.terms.all;
-    terms.retain(|term| seen.insert(term.clone()));
+    let mut terms = Vec::new();
+    let take = |term: &str| {
+        if seen.insert(term.to_owned()) {
+            terms.push(term.to_owned());
+        }
+    };
+    Scan::new(false, take).run(&narrow(text));
     let telling = |term: &String| STOP_WORDS.binary_search(&term.as_str()).is_err();
     if terms.iter().any(telling) {
         terms.retain(telling);
@@ -80,43 +75,42 @@ pub(super) fn is_unspaced(character: char) -> bool {
         | '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7AF}') // Hangul
 }
 
-struct Scan {
+struct Scan<F> {
     of_passage: bool,
-    terms: Terms,
+    take: F,
+    length: u64,
+    /// A term in small letters; kept, so that not each term has to be put somewhere anew.
+    small: String,
     /// Characters of a script without spaces that stand together.
     run: Vec<char>,
     /// Bytes of words that one-character joints hold together, and how many words they are.
     chain: Option<(std::ops::Range<usize>, usize)>,
-    /// Where the last joint ended.
-    joint: usize,
 }
 
-impl Scan {
-    fn new(of_passage: bool) -> Self {
+impl<F: FnMut(&str)> Scan<F> {
+    fn new(of_passage: bool, take: F) -> Self {
         Self {
             of_passage,
-            terms: Terms::default(),
+            take,
+            length: 0,
+            small: String::new(),
             run: Vec::new(),
             chain: None,
-            joint: 0,
         }
     }
 
     fn run(&mut self, text: &str) {
-        for (at, piece) in text.split_word_bound_indices() {
-            if piece.contains(char::is_alphanumeric) {
-                self.piece(text, at, piece);
-            } else {
+        let mut end = 0;
+        for (at, piece) in text.unicode_word_indices() {
+            let between = &text[end..at];
+            if !between.is_empty() {
                 self.end_run();
-                let end = self.chain.as_ref().map(|(chain, _)| chain.end);
-                let goes_on = matches!(piece, "/" | "\\" | "-" | ":" | "." | "@" | "::")
-                    && end.is_some_and(|end| at == end.max(self.joint) && at - end < 2);
-                if goes_on {
-                    self.joint = at + piece.len();
-                } else {
+                if !matches!(between, "/" | "\\" | "-" | ":" | "." | "@" | "::") {
                     self.end_chain(text);
                 }
             }
+            self.piece(text, at, piece);
+            end = at + piece.len();
         }
         self.end_run();
         self.end_chain(text);
@@ -128,33 +122,38 @@ impl Scan {
         while from < piece.len() {
             let rest = &piece[from..];
             let unspaced = rest.chars().next().is_some_and(is_unspaced);
-            let length = rest.find(|character| is_unspaced(character) != unspaced);
+            let length = match rest.is_ascii() {
+                true => None,
+                false => rest.find(|character| is_unspaced(character) != unspaced),
+            };
             let part = &rest[..length.unwrap_or(rest.len())];
             if unspaced {
                 self.end_chain(text);
                 self.run.extend(part.chars());
             } else if part.contains(char::is_alphanumeric) {
                 self.end_run();
-                self.word(text, at + from, part);
+                self.word(at + from, part);
             }
             from += part.len();
         }
     }
 
-    fn word(&mut self, text: &str, at: usize, word: &str) {
+    fn word(&mut self, at: usize, word: &str) {
         let end = at + word.len();
         match &mut self.chain {
-            Some((chain, words)) if at == chain.end.max(self.joint) => {
+            Some((chain, words)) => {
                 chain.end = end;
                 *words += 1;
             }
-            _ => {
-                self.end_chain(text);
-                self.chain = Some((at..end, 1));
-            }
+            None => self.chain = Some((at..end, 1)),
         }
-        self.terms.length += 1;
+        self.length += 1;
         self.push(word);
+        let bytes = word.as_bytes();
+        let is_one = bytes.iter().all(u8::is_ascii_lowercase) || bytes.iter().all(u8::is_ascii_digit);
+        if is_one {
+            return;
+        }
         let parts = parts_of(word);
         if parts.len() > 1 {
             for part in parts {
@@ -169,27 +168,40 @@ impl Scan {
         {
             self.push(&text[chain]);
         }
-        self.joint = 0;
     }
 
     fn end_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
+        let mut run = std::mem::take(&mut self.run);
         if self.of_passage || run.len() == 1 {
-            self.terms.all.extend(run.iter().map(char::to_string));
+            for character in &run {
+                self.push(character.encode_utf8(&mut [0; 4]));
+            }
         }
-        let pairs = run.windows(2).map(|pair| pair.iter().collect::<String>());
-        self.terms.all.extend(pairs);
-        self.terms.length += match run.len() {
+        for pair in run.windows(2) {
+            let term: String = pair.iter().collect();
+            self.push(&term);
+        }
+        self.length += match run.len() {
             0 => 0,
             1 => 1,
             more => more as u64 - 1,
         };
+        run.clear();
+        self.run = run;
     }
 
     fn push(&mut self, term: &str) {
-        if term.len() <= LONGEST_TERM {
-            self.terms.all.push(term.to_lowercase());
+        if term.len() > LONGEST_TERM {
+            return;
         }
+        self.small.clear();
+        if term.is_ascii() {
+            self.small.push_str(term);
+            self.small.make_ascii_lowercase();
+        } else {
+            self.small.push_str(&term.to_lowercase());
+        }
+        (self.take)(&self.small);
     }
 }
 
@@ -239,13 +251,19 @@ mod tests {
     use super::*;
 
     fn passage(text: &str) -> Vec<String> {
-        of_passage(text).all
+        let mut terms = Vec::new();
+        of_passage(text, |term| terms.push(term.to_owned()));
+        terms
+    }
+
+    fn length(text: &str) -> u64 {
+        of_passage(text, |_| ())
     }
 
     #[test]
     fn english_words_are_lower_cased() {
         assert_eq!(passage("The Quick, brown fox."), ["the", "quick", "brown", "fox"]);
-        assert_eq!(of_passage("The Quick, brown fox.").length, 4);
+        assert_eq!(length("The Quick, brown fox."), 4);
         assert_eq!(passage("Ｍodel ＧＰＴ"), ["model", "gpt"]);
     }
 
@@ -272,7 +290,7 @@ mod tests {
     #[test]
     fn chinese_is_taken_by_pairs() {
         assert_eq!(passage("模型池"), ["模", "型", "池", "模型", "型池"]);
-        assert_eq!(of_passage("模型池").length, 2);
+        assert_eq!(length("模型池"), 2);
         assert_eq!(of_question("模型池"), ["模型", "型池"]);
         assert_eq!(of_question("池"), ["池"]);
         assert_eq!(of_question("模型。池"), ["模型", "池"]);
@@ -312,11 +330,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_cut(text in ".{0,200}") {
-            let terms = of_passage(&text);
-            proptest::prop_assert!(terms.all.iter().all(|term| !term.is_empty()));
+            let terms = passage(&text);
+            proptest::prop_assert!(terms.iter().all(|term| !term.is_empty()));
             // What a question asks for is found in a passage that is the question.
             for term in of_question(&text) {
-                proptest::prop_assert!(terms.all.contains(&term), "{term:?}");
+                proptest::prop_assert!(terms.contains(&term), "{term:?}");
             }
         }
     }
