@@ -6,7 +6,7 @@
 //! nothing but two addresses and two keys, which they find in the environment. What they need is installed
 //! under the target folder, once for every version asked for; what the servers print is kept there too.
 
-mod node;
+pub(crate) mod node;
 pub(crate) mod python;
 mod server;
 

@@ -17,6 +17,7 @@ mod catalog;
 mod clients;
 mod long;
 mod manifest;
+mod mcp;
 mod process;
 mod python_package;
 mod steps;

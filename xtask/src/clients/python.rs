@@ -26,7 +26,10 @@ pub(super) fn run_suite(tree: &Tree, servers: &Servers) -> Result<(), String> {
     run(&mut pytest)
 }
 
-/// A virtual environment with what a suite asks for; answers its interpreter.
+/// A virtual environment with what the requirements ask for; answers its interpreter.
+///
+/// # Errors
+/// It cannot be made.
 pub(crate) fn install(requirements: &Path, folder: &Path) -> Result<PathBuf, String> {
     let wanted = fs::read_to_string(requirements)
         .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;

@@ -51,7 +51,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "modelpool-benches",
-        &[CORE, "modelpool-engine", FACADE, "modelpool-testkit"],
+        &[
+            CORE,
+            "modelpool-engine",
+            FACADE,
+            "modelpool-agent",
+            "modelpool-testkit",
+        ],
     ),
     ("xtask", &[]),
 ];
