@@ -9,10 +9,25 @@
 //! Every phase is a trait with a default: [`context`] holds the first two and how their results
 //! become messages, [`tool`] the fourth. Messages have OpenAI's shape ([`Message`]).
 
+pub mod aggregate;
+pub mod budget;
 pub mod context;
+pub mod controller;
+pub mod decide;
+mod emitting;
+pub mod event;
+pub mod generator;
 pub mod message;
+mod recovery;
 pub mod tool;
 
+pub use budget::{Limit, Limits};
+pub use controller::{AgentController, AgentStream};
+pub use event::{AgentEvent, Stopped, TurnSummary};
+pub use generator::{
+    Chunk, Generation, GenerationRequest, GenerationStream, Generator, LlmProvider, ProviderChunk,
+    ProviderStream, StreamingGenerator,
+};
 pub use message::{Message, Role, ToolCall};
 
 /// A boxed future, as the phases' traits return it.

@@ -37,6 +37,8 @@ pub struct ToolCall {
 /// let message = Message::user("hello");
 /// assert_eq!((message.role(), message.text().as_str()), (Role::User, "hello"));
 /// ```
+///
+/// The default is an empty message of the user's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Message(Map<String, Value>);
@@ -77,6 +79,40 @@ impl Message {
                 .insert("tool_calls".to_owned(), calls.collect::<Vec<_>>().into());
         }
         message
+    }
+
+    /// What the user says, with pictures: their addresses, which may be `data:` URLs.
+    ///
+    /// ```
+    /// use modelpool_agent::Message;
+    /// let message = Message::user_with_images("What is this?", ["data:image/png;base64,AAAA"]);
+    /// assert_eq!(message.text(), "What is this?");
+    /// ```
+    pub fn user_with_images<U: Into<String>>(
+        text: impl Into<String>,
+        urls: impl IntoIterator<Item = U>,
+    ) -> Self {
+        let mut parts = vec![json!({"type": "text", "text": text.into()})];
+        parts.extend(
+            urls.into_iter()
+                .map(|url| json!({"type": "image_url", "image_url": {"url": url.into()}})),
+        );
+        let mut message = Self::of("user", String::new());
+        message.0.insert("content".to_owned(), parts.into());
+        message
+    }
+
+    /// A message of these members, which include a role.
+    pub(crate) fn of_members(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// The same without what its model reasoned, which nobody else can use and which ends with its tool loop.
+    pub(crate) fn without_reasoning(mut self) -> Self {
+        for member in ["reasoning", "reasoning_content", "reasoning_details"] {
+            self.0.shift_remove(member);
+        }
+        self
     }
 
     fn of(role: &str, text: String) -> Self {
@@ -161,6 +197,26 @@ impl Message {
     #[must_use]
     pub fn tool_call_id(&self) -> Option<&str> {
         self.0.get("tool_call_id").and_then(Value::as_str)
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self::user("")
+    }
+}
+
+impl From<&str> for Message {
+    /// What the user says.
+    fn from(text: &str) -> Self {
+        Self::user(text)
+    }
+}
+
+impl From<String> for Message {
+    /// What the user says.
+    fn from(text: String) -> Self {
+        Self::user(text)
     }
 }
 

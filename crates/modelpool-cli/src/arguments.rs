@@ -27,6 +27,7 @@ Examples:
   modelpool check                               find all mistakes of the configuration
   modelpool select '{\"supports_vision\": true}'  which model would be taken, and why
   modelpool chat \"What is a monad?\"             ask from the terminal
+  modelpool agent --folder notes                talk to an agent that reads your files
   modelpool serve                               start the gateway
 
 Exit codes:
@@ -94,6 +95,17 @@ pub(crate) enum Command {
     ///
     /// Without a message, what is piped in is the message; with one, it comes after it.
     Chat(ChatArguments),
+    /// Talk to an agent that works with the files of a folder
+    ///
+    /// An agent answers with the help of tools: it lists, reads and searches the files of a folder, and
+    /// with --write writes them, too. Each round of a turn goes to the model that fits it.
+    ///
+    /// With a message, or something piped in, it does that one turn; otherwise it asks for the next one on
+    /// the terminal. Tools, and what each turn took, are told on standard error. Files and folders whose
+    /// names begin with a dot are out of its reach, and so is all that lies outside of the folder.
+    ///
+    /// ctrl-c ends the turn, and a second one the program. With --json every event is a line of JSON.
+    Agent(AgentArguments),
     /// Find out what models can do, by asking them
     ///
     /// Makes small real calls of each model, one for each capability: streaming, a system message,
@@ -339,6 +351,61 @@ pub(crate) struct ChatArguments {
     /// Wait for the whole answer instead of writing it as it comes
     #[arg(long)]
     pub(crate) no_stream: bool,
+}
+
+/// What `agent` is told.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  modelpool agent                                      talk about this folder
+  modelpool agent --folder notes \"What did I plan for May?\"
+  modelpool agent --write \"Write a summary of README.md to SUMMARY.md\"
+  modelpool agent --budget 0.05 --rounds 8 \"Find the bug in src\"
+  modelpool agent --simulated \"Please use the tool list_folder\"   no key, no network")]
+pub(crate) struct AgentArguments {
+    /// The message; several words are joined
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: Vec<String>,
+
+    /// The folder it works with
+    #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+
+    /// Let it write files, too
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// An alias, a pool, or `auto`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) model: String,
+
+    /// What the models have to meet: KEY=VALUE, or a JSON object; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) require: Vec<String>,
+
+    /// The instructions, in place of the usual ones
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+
+    /// An image to send along with the message (PNG, JPEG, GIF or WebP); may be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) image: Vec<PathBuf>,
+
+    /// US dollars that a turn may cost at most
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget: Option<f64>,
+
+    /// Answers of models that a turn may take at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 24)]
+    pub(crate) rounds: u32,
+
+    /// Seconds that a turn may take at most
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+
+    /// Talk to simulated models on this machine, without a configuration
+    #[arg(long)]
+    pub(crate) simulated: bool,
 }
 
 /// Which gateway is asked.

@@ -4,6 +4,7 @@
 //! shows what came back. `arguments` is the one definition of the command line; `commands` has one
 //! file per command; `output` and `exit` say how results and failures leave the program.
 
+mod agent;
 mod arguments;
 mod ask;
 mod commands;
@@ -15,6 +16,7 @@ mod http;
 mod import;
 mod init;
 mod logging;
+mod message;
 mod output;
 mod requirements;
 mod runtime;

@@ -36,6 +36,12 @@ pub struct RequestOptions {
     pub max_cost_usd: Option<f64>,
     /// `session` and `tags`, and values of the caller's own: selectors can look at them.
     pub values: Arc<Map<String, Value>>,
+    /// Infers from the words and the length of plain text too, whatever the pool says (see [`crate::infer`]), as an
+    /// agent's requests do. Not for a model that is named. No key of a body: set in code.
+    pub infer_words: bool,
+    /// A tool loop under way need not stay with its model: the selector chooses as for any request. What only that
+    /// model understands is left out where another answers. No key of a body: set in code.
+    pub leaves_tool_loop: bool,
 }
 
 impl RequestOptions {

@@ -37,13 +37,16 @@ pub(crate) fn plan(
             (
                 definition.requirements.clone(),
                 definition.preferences.clone(),
-                definition.infer_words,
+                definition.infer_words || call.options.infer_words,
             )
         }
         Resolved::Model(..) => (Requirements::new(), Requirements::new(), false),
     };
     if infer_words && facts.operation == Operation::Chat {
-        Arc::make_mut(&mut facts).speaks_of_images = speaks_of_images(&call.body);
+        // A face may have looked at more than the last message already.
+        if !facts.speaks_of_images {
+            Arc::make_mut(&mut facts).speaks_of_images = speaks_of_images(&call.body);
+        }
     }
     let explicit = &call.options.requirements;
     let mut inferred = infer(&facts, infer_words);

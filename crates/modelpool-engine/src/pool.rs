@@ -355,7 +355,7 @@ impl ModelPool {
             &peek,
             self.inner.seed,
         )?;
-        self.stay(&mut plan);
+        self.stay(call, &mut plan);
         plan.explain().map_err(|error| planning::selector_failed(&error))
     }
 
@@ -364,12 +364,15 @@ impl ModelPool {
         let now = inner.clock.now();
         let snapshot = self.present(now);
         let mut plan = planning::plan(&snapshot, call, now, &inner.counter, inner.seed)?;
-        self.stay(&mut plan);
+        self.stay(call, &mut plan);
         Ok(plan)
     }
 
-    /// A request that goes on from what a model gave stays with that model.
-    fn stay(&self, plan: &mut modelpool_core::Plan) {
+    /// A request that goes on from what a model gave stays with that model, unless it is to leave it.
+    fn stay(&self, call: &Call, plan: &mut modelpool_core::Plan) {
+        if call.options.leaves_tool_loop {
+            return;
+        }
         let gave = |id: &str| self.inner.stays.alias_of(id);
         let alias = plan.facts().goes_on_from.as_deref().and_then(gave);
         let index = alias.and_then(|alias| plan.snapshot().index_of(&alias));

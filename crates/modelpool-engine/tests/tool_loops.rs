@@ -97,3 +97,34 @@ async fn an_id_that_nobody_gave_changes_nothing() {
     let second = bench.pool.call(call(&brings("call_stranger"))).await.unwrap();
     assert_ne!(first.alias, second.alias);
 }
+
+#[tokio::test]
+async fn a_caller_may_leave_the_model_of_a_loop() {
+    let bench = taking_turns(&["a", "b", "c"]).await;
+    let (alias, id) = called(&bench, false).await;
+    let mut leaving = call(&brings(&id));
+    leaving.options.leaves_tool_loop = true;
+    let answer = bench.pool.call(leaving).await.unwrap();
+    assert_ne!(*answer.alias, *alias);
+    // Narrowing the candidates leaves it, too: nobody else may be asked.
+    let mut narrowed = call(&brings(&id));
+    let others = ["a", "b", "c"].map(str::to_owned);
+    narrowed.options.models = Some(others.into_iter().filter(|other| *other != alias).collect());
+    let answer = bench.pool.call(narrowed).await.unwrap();
+    assert_ne!(*answer.alias, *alias);
+}
+
+#[tokio::test]
+async fn a_call_may_infer_from_words_where_its_pool_does_not() {
+    let sees = common::able();
+    let blind = modelpool_core::Capabilities::new().lacks(modelpool_core::Flag::Vision);
+    let models = vec![("blind", blind), ("sees", sees)];
+    let bench = Bench::of(models, ModelPool::builder(), |config| config).await;
+    let ask = json!({"model": "auto", "messages": [{"role": "user", "content": "请分析这张图片"}]});
+    let mut asked = call(&ask);
+    assert_eq!(&*bench.pool.call(asked.clone()).await.unwrap().alias, "blind");
+    asked.options.infer_words = true;
+    assert_eq!(&*bench.pool.call(asked.clone()).await.unwrap().alias, "sees");
+    asked.model = "blind".to_owned();
+    assert_eq!(&*bench.pool.call(asked).await.unwrap().alias, "blind");
+}

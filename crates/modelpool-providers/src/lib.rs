@@ -47,6 +47,6 @@ pub use dialect::{AddressedCall, kept_answer, read_chat, speaks_of_images};
 pub use embeddings::read_embeddings;
 pub use http_transport::HttpTransport;
 pub use multipart::read_form;
-pub use registry::{Constructor, Environment, ProviderContext, ProviderRegistry};
+pub use registry::{Constructor, Environment, FurtherProviders, ProviderContext, ProviderRegistry};
 pub use sequel::{Sequel, Sequels, sequel};
 pub use vendor::{PrefillForm, StreamUsage, Vendor, WireProtocol, find_vendor, vendors};

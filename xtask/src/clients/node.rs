@@ -18,10 +18,7 @@ const OLDEST: u32 = 20;
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 pub(super) fn run_suite(tree: &Tree, servers: &Servers) -> Result<(), String> {
-    let said = output_of(Path::new("node"), "--version");
-    if version(&said).is_none_or(|version| version < OLDEST) {
-        return Err(format!("Node {OLDEST} or newer is needed"));
-    }
+    check_version()?;
     let folder = tree.target().join("clients").join("node");
     let suite = tree.path(SUITES).join("node");
     let tests = copy(&suite, &folder)
@@ -58,7 +55,23 @@ fn copy(suite: &Path, folder: &Path) -> io::Result<Vec<String>> {
     Ok(tests)
 }
 
-fn install(folder: &Path) -> Result<(), String> {
+/// Whether Node is there and new enough.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_version() -> Result<(), String> {
+    let said = output_of(Path::new("node"), "--version");
+    if version(&said).is_none_or(|version| version < OLDEST) {
+        return Err(format!("Node {OLDEST} or newer is needed"));
+    }
+    Ok(())
+}
+
+/// Installs what the `package.json` in the folder asks for, if that was not done before.
+///
+/// # Errors
+/// It cannot be installed.
+pub(crate) fn install(folder: &Path) -> Result<(), String> {
     let wanted = fs::read_to_string(folder.join("package.json"))
         .map_err(|error| format!("cannot read package.json: {error}"))?;
     // Written last, so that a broken installation is made anew.

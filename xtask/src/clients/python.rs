@@ -13,7 +13,8 @@ const OLDEST: (u32, u32) = (3, 10);
 
 pub(super) fn run_suite(tree: &Tree, servers: &Servers) -> Result<(), String> {
     let suite = tree.path(SUITES).join("python");
-    let python = install(tree, &suite)?;
+    let folder = tree.target().join("clients").join("python");
+    let python = install(&suite.join("requirements.txt"), &folder)?;
     let mut pytest = Command::new(python);
     // Nothing is to be left behind beside the tests.
     pytest
@@ -25,12 +26,13 @@ pub(super) fn run_suite(tree: &Tree, servers: &Servers) -> Result<(), String> {
     run(&mut pytest)
 }
 
-/// A virtual environment with what the suite asks for; answers its interpreter.
-fn install(tree: &Tree, suite: &Path) -> Result<PathBuf, String> {
-    let requirements = suite.join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements)
+/// A virtual environment with what the requirements ask for; answers its interpreter.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn install(requirements: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let wanted = fs::read_to_string(requirements)
         .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
-    let folder = tree.target().join("clients").join("python");
     let python = if cfg!(windows) {
         folder.join("Scripts").join("python.exe")
     } else {
@@ -44,7 +46,7 @@ fn install(tree: &Tree, suite: &Path) -> Result<PathBuf, String> {
         return Ok(python);
     }
     let system = find_python()?;
-    run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(system).args(["-m", "venv", "--clear"]).arg(folder))?;
     let arguments = [
         "-m",
         "pip",
@@ -53,7 +55,7 @@ fn install(tree: &Tree, suite: &Path) -> Result<PathBuf, String> {
         "--disable-pip-version-check",
         "-r",
     ];
-    run(Command::new(&python).args(arguments).arg(&requirements))?;
+    run(Command::new(&python).args(arguments).arg(requirements))?;
     fs::write(&stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     Ok(python)
 }

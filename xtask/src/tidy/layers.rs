@@ -33,6 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[CORE, "modelpool-providers", "modelpool-engine", FACADE],
     ),
     (
+        "modelpool-python",
+        &[CORE, FACADE, "modelpool-agent", "modelpool-gateway"],
+    ),
+    (
         "modelpool-cli",
         &[
             CORE,
@@ -47,7 +51,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "modelpool-benches",
-        &[CORE, "modelpool-engine", FACADE, "modelpool-testkit"],
+        &[
+            CORE,
+            "modelpool-engine",
+            FACADE,
+            "modelpool-agent",
+            "modelpool-testkit",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -1,10 +1,38 @@
 //! What a turn is told besides the user's message.
+//!
+//! ```text
+//! 1 retrieve   SearchEngine        history as it is, passages of documents and notes by BM25, stores
+//! 2 process    TrimmingProcessor   ranks, leaves repetitions out, trims to the demand
+//!   assemble   PromptManager       instructions, passages, history, the user's message
+//! ```
+//!
+//! The three are traits ([`ContextEngine`], [`ContextProcessor`], [`ContextManager`]); those named above are the
+//! defaults.
+
+mod block;
+pub mod bm25;
+mod cut;
+pub mod demand;
+mod engine;
+mod likeness;
+mod manager;
+mod measure;
+mod passages;
+mod processor;
+pub mod store;
+pub mod tokens;
+mod turns;
+mod words;
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::{BoxFuture, Message};
+
+pub use engine::{JoinedEngines, SearchEngine, SearchLimits};
+pub use manager::PromptManager;
+pub use processor::TrimmingProcessor;
 
 /// What an agent knows of the session when a turn begins.
 #[derive(Clone, Debug, Default)]
@@ -45,17 +73,81 @@ pub enum Source {
     Store(String),
 }
 
+/// The part of a text that a passage is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Its bytes.
+    pub bytes: std::ops::Range<usize>,
+    /// The line it begins in; the first line is 1.
+    pub first_line: usize,
+    /// The line it ends in.
+    pub last_line: usize,
+}
+
+impl fmt::Display for Place {
+    /// As a reader cites it: `12` or `12-15`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first_line)?;
+        if self.last_line != self.first_line {
+            write!(f, "-{}", self.last_line)?;
+        }
+        Ok(())
+    }
+}
+
 /// A piece of context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContextItem {
     /// Where it comes from.
     pub source: Source,
+    /// Which part of its source it is, where it is a part of a text.
+    pub place: Option<Place>,
     /// What it says.
     pub message: Message,
     /// How much it has to do with the question; larger is more. Comparable within one retrieval.
     pub score: f64,
     /// Its size in tokens.
     pub tokens: u64,
+}
+
+impl ContextItem {
+    /// A piece that is the whole of its source.
+    #[must_use]
+    pub fn new(source: Source, message: Message, score: f64, tokens: u64) -> Self {
+        Self {
+            source,
+            place: None,
+            message,
+            score,
+            tokens,
+        }
+    }
+}
+
+/// A piece that was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeftOut {
+    /// Where it came from.
+    pub source: Source,
+    /// Which part of its source it was.
+    pub place: Option<Place>,
+    /// Its size in tokens; of a piece that was cut, what was cut off.
+    pub tokens: u64,
+    /// Why.
+    pub why: Omission,
+}
+
+/// Why a piece was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Omission {
+    /// Better pieces took the room.
+    Room,
+    /// A part of it, for its size; the rest is there.
+    Cut,
+    /// Another piece says the same.
+    Repeated,
+    /// A tool's result without its call, or a call without its result: no model takes it.
+    Incomplete,
 }
 
 /// What was found for a turn.
@@ -67,6 +159,10 @@ pub struct Retrieved {
     pub tokens: u64,
     /// Characters of all of them.
     pub characters: u64,
+    /// What was left out, by phase 2.
+    pub left_out: Vec<LeftOut>,
+    /// Parts that could not be searched, where the rest goes on without them.
+    pub failed: Vec<PhaseError>,
 }
 
 /// How many tokens a turn may use.
@@ -95,6 +191,27 @@ pub struct Query<'a> {
     pub message: &'a Message,
     /// What is known of the session.
     pub session: &'a SessionContext,
+    /// The vendor's name of the model that is expected to answer, whose tokens count; unknown where none is expected yet.
+    pub model_name: Option<&'a str>,
+}
+
+impl<'a> Query<'a> {
+    /// A question, with no model expected yet.
+    #[must_use]
+    pub fn new(message: &'a Message, session: &'a SessionContext) -> Self {
+        Self {
+            message,
+            session,
+            model_name: None,
+        }
+    }
+
+    /// The same, to be answered by the model of that vendor's name.
+    #[must_use]
+    pub fn answered_by(mut self, model_name: &'a str) -> Self {
+        self.model_name = Some(model_name);
+        self
+    }
 }
 
 /// The messages a turn begins with.
@@ -162,3 +279,6 @@ impl fmt::Display for PhaseError {
 }
 
 impl std::error::Error for PhaseError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,40 @@
 //! Tools that models call.
+//!
+//! A [`Tool`] is anything that has a [definition](ToolDefinition) and can be called: an async function of
+//! this program ([`FunctionTool`]), or whatever else implements the trait. A [`ToolSet`] checks names and schemas when tools are
+//! put into it, and says what a request tells models of them. [`run`] runs the calls of a turn:
+//!
+//! ```text
+//! calls ──▶ known? ──▶ arguments fit? ──▶ wait for their turn ──▶ run ──▶ bound ──▶ a message each,
+//!             │ no         │ no             safe: side by side     │ too long,        in the
+//!             ▼            ▼                cautious: two          │ failed,          model's
+//!         what is known,  what is wrong,    exclusive: alone       │ panicked         order
+//!         what is near    what would fit                           ▼
+//!             └────────────┴───────────────────────────────── told to the model
+//! ```
+//!
+//! What a model or a tool does wrong is never an error of the run. A run that is cancelled or dropped has ended with all its
+//! tools; there is no task behind it.
+
+mod arguments;
+mod function;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+mod result;
+mod runner;
+mod running;
+mod schedule;
+mod set;
+mod source;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use function::FunctionTool;
+pub use result::ToolResult;
+pub use runner::{ToolEvent, ToolLimits, ToolRun, run};
+pub use set::{CheckedTool, ToolSet, ToolSetError};
+pub use source::{SourcedTools, ToolSource};
 
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +44,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::BoxFuture;
+
+/// The longest a tool may take, where nothing else is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a tool may run beside others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,6 +104,18 @@ pub struct ToolOutput {
     pub text: String,
 }
 
+impl From<String> for ToolOutput {
+    fn from(text: String) -> Self {
+        Self { text }
+    }
+}
+
+impl From<&str> for ToolOutput {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
 /// Why a tool failed, in words for the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolError(pub String);
@@ -76,3 +127,15 @@ impl fmt::Display for ToolError {
 }
 
 impl std::error::Error for ToolError {}
+
+impl From<String> for ToolError {
+    fn from(words: String) -> Self {
+        Self(words)
+    }
+}
+
+impl From<&str> for ToolError {
+    fn from(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+}

@@ -1,22 +1,16 @@
 //! `modelpool chat MESSAGE`.
 
-use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use modelpool::{ChatRequest, ModelPool, Usage};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::arguments::ChatArguments;
 use crate::configuration::load;
 use crate::exit::{Exit, Failure};
+use crate::message::{image, message};
 use crate::output::{FAINT, Output, harmless};
 use crate::{requirements, runtime};
-
-/// The longest message or image that is sent, in bytes.
-const MAX_INPUT_BYTES: u64 = 20 << 20;
 
 pub(crate) fn run(
     arguments: &ChatArguments,
@@ -56,69 +50,18 @@ fn request(arguments: &ChatArguments) -> Result<ChatRequest, Failure> {
         request = request.system(system);
     }
     let text = message(&arguments.message)?;
+    if text.is_empty() {
+        return Err(Failure::usage("there is no message").hint("modelpool chat \"Hello\""));
+    }
     if arguments.image.is_empty() {
         return Ok(request.user(text));
     }
     let mut parts = vec![json!({"type": "text", "text": text})];
     for file in &arguments.image {
-        parts.push(image(file)?);
+        let url = image(file)?;
+        parts.push(json!({"type": "image_url", "image_url": {"url": url}}));
     }
     Ok(request.message(json!({"role": "user", "content": parts})))
-}
-
-/// The words of the command line, then what is piped in.
-fn message(words: &[String]) -> Result<String, Failure> {
-    let mut text = words.join(" ");
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        let mut piped = String::new();
-        let read = stdin.lock().take(MAX_INPUT_BYTES + 1).read_to_string(&mut piped);
-        read.map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))?;
-        check_size("standard input", piped.len() as u64)?;
-        if !text.is_empty() && !piped.trim().is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(piped.trim_end());
-    }
-    if text.trim().is_empty() {
-        return Err(Failure::usage("there is no message").hint("modelpool chat \"Hello\""));
-    }
-    Ok(text)
-}
-
-/// An image as a part of a message, with its bytes in it.
-fn image(file: &Path) -> Result<Value, Failure> {
-    let name = file.display();
-    let cannot_read = |error| Failure::failed(format!("cannot read {name}: {error}"));
-    let length = fs::metadata(file).map_err(cannot_read)?.len();
-    check_size(&name.to_string(), length)?;
-    let bytes = fs::read(file).map_err(cannot_read)?;
-    let Some(media_type) = media_type(&bytes) else {
-        return Err(Failure::failed(format!(
-            "{name} is no image: expected PNG, JPEG, GIF or WebP"
-        )));
-    };
-    let url = format!("data:{media_type};base64,{}", STANDARD.encode(bytes));
-    Ok(json!({"type": "image_url", "image_url": {"url": url}}))
-}
-
-fn check_size(name: &str, length: u64) -> Result<(), Failure> {
-    if length <= MAX_INPUT_BYTES {
-        return Ok(());
-    }
-    let limit = MAX_INPUT_BYTES >> 20;
-    Err(Failure::failed(format!("{name} is longer than {limit} MiB")))
-}
-
-/// What an image is by its first bytes, whatever its name says.
-fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
 }
 
 async fn whole(pool: &ModelPool, request: ChatRequest, output: Output) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod agent;
 mod chat;
 mod check;
 mod completions;
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Models(models) => models::run(&models, config, output),
         Command::Select(select) => select::run(&select, config, output),
         Command::Chat(chat) => chat::run(&chat, config, output),
+        Command::Agent(agent) => agent::run(&agent, config, output),
         Command::Detect(detect) => detect::run(&detect, config, output),
         Command::Warmup(warmup) => warmup::run(&warmup, config, output),
         Command::Stats(stats) => stats::run(&stats, output),

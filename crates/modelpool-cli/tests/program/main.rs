@@ -5,6 +5,7 @@
     reason = "a helper that fails here fails the test that called it"
 )]
 
+mod agent;
 mod chat;
 mod check;
 mod collector;

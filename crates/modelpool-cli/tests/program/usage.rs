@@ -4,12 +4,13 @@ use std::io::Read as _;
 
 use crate::run::Program;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "serve",
     "check",
     "models",
     "select",
     "chat",
+    "agent",
     "detect",
     "warmup",
     "stats",

@@ -1,0 +1,203 @@
+//! What goes wrong in a phase is got over, or said.
+
+use modelpool::{Capabilities, Flag, ModelPool};
+use modelpool_agent::context::SessionContext;
+use modelpool_agent::{AgentController, Limits, Message, Stopped, StreamingGenerator};
+use serde_json::{Value, json};
+
+use crate::stage::{Does, Models, Ran, agent_of, calls, pool_with, ran, says, too_long};
+
+fn long_history(turns: usize) -> SessionContext {
+    let turn = |number: usize| {
+        let said = format!(
+            "turn {number}: {}",
+            "the sea is wide and the boat is small ".repeat(20)
+        );
+        [Message::user(said.as_str()), Message::assistant(said)]
+    };
+    SessionContext {
+        history: (0..turns).flat_map(turn).collect(),
+        ..SessionContext::default()
+    }
+}
+
+fn size(asked: &Value) -> usize {
+    asked["messages"].to_string().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_is_too_long_is_trimmed() {
+    let models = Models::default();
+    models.next(
+        "a",
+        [too_long(4_000), too_long(3_000), says("I read what was left.")],
+    );
+    let agent = agent_of(&models, &["a"]);
+    let ran = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "I read what was left.")
+    );
+    assert_eq!(
+        ran.errors(),
+        [
+            ("context_length", "stream", true),
+            ("context_length", "stream", true)
+        ]
+    );
+    assert_eq!(ran.summary().recoveries, 2);
+    assert_eq!(ran.contents("context_update").len(), 2);
+    let sizes: Vec<usize> = models.asked().iter().map(|(_, asked)| size(asked)).collect();
+    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
+    // 3,000 tokens were told at last, of which three quarters may be used.
+    assert!(sizes[2] < 3_000 * 4, "{sizes:?}");
+    // What the user says is never left out.
+    for (_, asked) in models.asked() {
+        let last = asked["messages"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(last["content"], "and now?");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_are_too_long_are_shortened() {
+    let models = Models::default();
+    models.next("a", [calls("long", json!({})), too_long(1_500), says("done")]);
+    let ran = ran(&agent_of(&models, &["a"]), "go").await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "done"),
+        "{:?}",
+        ran.errors()
+    );
+    let asked = models.asked();
+    let result = |asked: &Value| asked["messages"][2]["content"].as_str().unwrap().to_owned();
+    assert!(result(&asked[1].1).len() > 9_000);
+    assert!(
+        result(&asked[2].1).ends_with("the conversation became too long]"),
+        "{}",
+        result(&asked[2].1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_long_for_every_model_is_said_to_be() {
+    let models = Models::default();
+    models.next("a", (0..9).map(|_| too_long(10)));
+    let ran = ran(&agent_of(&models, &["a"]), "a question").await;
+    assert_eq!(ran.summary().stopped, Stopped::Failed);
+    assert_eq!(ran.errors().last(), Some(&("context_length", "stream", false)));
+    assert!(models.asked().len() <= 2);
+    assert!(ran.summary().messages.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_is_trimmed_to_the_largest_window_before_anybody_is_asked() {
+    let models = Models::default();
+    let small = Capabilities::new().supports(Flag::Tools).context_window(2_000);
+    let larger = Capabilities::new().supports(Flag::Tools).context_window(4_000);
+    let pool = pool_with(&models, vec![("a", small), ("b", larger)], ModelPool::builder());
+    let agent = AgentController::new(StreamingGenerator::of_pool(pool));
+    let ran = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
+    assert_eq!(
+        ran.summary().stopped,
+        Stopped::Done,
+        "{:?}",
+        ran.contents("error")
+    );
+    assert_eq!((ran.aliases(), ran.errors().len()), (vec!["b".to_owned()], 0));
+    assert!(size(&models.asked()[0].1) < 4_000 * 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_fails_is_told_to_the_model() {
+    let models = Models::default();
+    models.next("a", [calls("fail", json!({})), says("Then not.")]);
+    let ran = ran(&agent_of(&models, &["a"]), "go").await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "Then not.")
+    );
+    assert_eq!(ran.contents("tool_result"), ["error: the disk is on fire"]);
+    let asked = models.asked();
+    assert_eq!(asked[1].1["messages"][2]["content"], "error: the disk is on fire");
+    assert_eq!(ran.summary().recoveries, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_fails_again_and_again_is_taken_away() {
+    let models = Models::default();
+    let tries = (0..4).map(|_| Does::Calls(vec![("fail".to_owned(), "{}".to_owned())]));
+    models.next("a", tries.chain([says("I give up.")]));
+    let limits = Limits {
+        failures_of_a_tool: 3,
+        ..Limits::default()
+    };
+    let ran = ran(&agent_of(&models, &["a"]).limits(limits), "go").await;
+    assert_eq!(ran.answer(), "I give up.");
+    let offered: Vec<bool> = models
+        .asked()
+        .iter()
+        .map(|(_, asked)| asked["tools"].to_string().contains("\"fail\""))
+        .collect();
+    assert_eq!(offered, [true, true, true, false, false]);
+    let results = ran.contents("tool_result");
+    assert!(
+        results[2].contains("`fail` failed 3 times in a row and is not offered any more"),
+        "{results:?}"
+    );
+    // Whoever calls it all the same is told that there is none.
+    assert!(
+        results[3].starts_with("error:") && !results[3].contains("disk"),
+        "{results:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_tool_is_named_but_may_not_be_called() {
+    let models = Models::default();
+    models.next("a", [calls("fail", json!({})), says("I give up.")]);
+    let only = crate::stage::tools().subset(["fail"]).unwrap();
+    let limits = Limits {
+        failures_of_a_tool: 1,
+        ..Limits::default()
+    };
+    let ran = ran(&agent_of(&models, &["a"]).tools(only).limits(limits), "go").await;
+    assert_eq!(ran.answer(), "I give up.");
+    let asked = models.asked();
+    assert_eq!(asked[1].1["tools"], asked[0].1["tools"]);
+    assert_eq!(asked[1].1["tool_choice"], "none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_in_a_call_is_asked_for_again() {
+    let models = Models::default();
+    models.next("a", [Does::BreaksInCall, says("again")]);
+    let ran = ran(&agent_of(&models, &["a"]), "go").await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "again"),
+        "{:?}",
+        ran.contents("error")
+    );
+    assert_eq!(ran.aliases(), ["a", "a"]);
+    let errors = ran.errors();
+    assert_eq!((errors.len(), errors[0].1, errors[0].2), (1, "stream", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_do_names_what_is_missing() {
+    let models = Models::default();
+    let blind = Capabilities::new().lacks(Flag::Vision).context_window(9_000);
+    let pool = pool_with(&models, vec![("a", blind)], ModelPool::builder());
+    let agent = AgentController::new(StreamingGenerator::of_pool(pool));
+    let picture = Message::user_with_images("what is it?", ["data:image/png;base64,AAAA"]);
+    let ran = ran(&agent, picture).await;
+    assert_eq!(ran.summary().stopped, Stopped::Failed);
+    assert_eq!(ran.errors(), [("no_model_fits", "stream", false)]);
+    let words = ran.contents("error")[0];
+    assert!(
+        words.contains("a lacks") && words.contains("supports_vision"),
+        "{words}"
+    );
+    assert!(models.asked().is_empty());
+}
