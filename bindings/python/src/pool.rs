@@ -10,6 +10,7 @@ use modelpool::{
     read_config,
 };
 use pyo3::exceptions::PyUserWarning;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::{Value, json};
@@ -232,6 +233,22 @@ impl NativePool {
         let periods = plain::to_python(py, &report)?.cast_into::<PyDict>()?;
         dict.update(periods.as_mapping())?;
         Ok(dict.into_any())
+    }
+
+    /// A selector that refers to its pool is garbage with it, unless a call is under way.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.held.selector {
+            Some(selector) if Arc::strong_count(&self.held) == 1 => selector.traverse(&visit),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        if let Some(selector) = &self.held.selector
+            && Arc::strong_count(&self.held) == 1
+        {
+            selector.clear();
+        }
     }
 
     /// The breakers of all models.
