@@ -196,7 +196,7 @@ impl Folder {
         let Ok(text) = self.text_of(inside, "") else {
             return;
         };
-        let path = inside.display();
+        let path = inside.strip_prefix(".").unwrap_or(inside).display();
         let lines = text.lines().enumerate();
         for (number, line) in lines.filter(|(_, line)| line.to_lowercase().contains(wanted)) {
             if found.hits.len() >= MOST_HITS {
