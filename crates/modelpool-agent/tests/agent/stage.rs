@@ -336,13 +336,11 @@ impl Ran {
 
     /// The errors: code, phase, whether it was got over.
     pub(crate) fn errors(&self) -> Vec<(&str, &str, bool)> {
-        let error = |event| match event {
-            &AgentEvent::Error { ref metadata, .. } => {
-                Some((metadata.code, metadata.phase, metadata.recovered))
-            }
+        let errors = self.events.iter().filter_map(|event| match event {
+            AgentEvent::Error { metadata, .. } => Some((metadata.code, metadata.phase, metadata.recovered)),
             _ => None,
-        };
-        self.events.iter().filter_map(error).collect()
+        });
+        errors.collect()
     }
 
     pub(crate) fn kinds(&self) -> Vec<&'static str> {

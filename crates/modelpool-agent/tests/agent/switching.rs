@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::stage::{Does, Models, Ran, able, agent_of, calls, pool_with, ran, says, tools};
 
 fn moves(ran: &Ran) -> Vec<(&str, Option<&str>)> {
-    let streaming = |event| match event {
-        &AgentEvent::LlmStreaming { ref metadata, .. } => Some((&*metadata.model_alias, metadata.moved)),
+    let streaming = ran.events.iter().filter_map(|event| match event {
+        AgentEvent::LlmStreaming { metadata, .. } => Some((&*metadata.model_alias, metadata.moved)),
         _ => None,
-    };
-    ran.events.iter().filter_map(streaming).collect()
+    });
+    streaming.collect()
 }
 
 #[tokio::test(start_paused = true)]
