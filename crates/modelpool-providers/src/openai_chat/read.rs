@@ -121,6 +121,7 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
         bytes: bytes.clone(),
         spots,
         form: None,
+        beta: None,
         wants_usage,
     };
     Ok(ReadRequest {
