@@ -96,6 +96,34 @@ async fn lost(dialect: Dialect, first: Wire) {
     }
 }
 
+/// A model that takes a prefill is given one, and nothing is said of a loss.
+#[tokio::test]
+async fn a_prefill_is_gone_on_from() {
+    each_pair(prefilled).await;
+}
+
+async fn prefilled(dialect: Dialect, second: Wire) {
+    let said = Said::default();
+    let first = Wire::OpenAiChat;
+    let mut pairs = Pairs::of(&[first], OnLoss::Continue).await;
+    pairs.add_prefilled("second", second).await;
+    let bytes = end_of_piece(first, &said, 1);
+    pairs.upstream(first.provider()).always(breaks(&said, bytes));
+    pairs
+        .upstream("second")
+        .always(Deed::says(says(&said.pieces[1..])));
+    let mut body = dialect.question();
+    body["modelpool"] = json!({"fallbacks": ["second"]});
+    let answer = pairs.ask(dialect, first.provider(), true, &body).await;
+    is_whole(&reading::stream(dialect, answer.text()), answer.text());
+    order::check(dialect, answer.text());
+    let asked = pairs.upstream("second").last_asked().unwrap().body.to_string();
+    assert!(
+        asked.contains("The quick") && !asked.contains("cut off"),
+        "{asked}"
+    );
+}
+
 /// What the second says of the delivered text once more is not told twice.
 #[tokio::test]
 async fn what_is_repeated_is_read_once() {

@@ -10,6 +10,7 @@ mod common;
 
 mod answers;
 mod ask;
+mod beta;
 mod cuts;
 mod dialect;
 mod failover;
