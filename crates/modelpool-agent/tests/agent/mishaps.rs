@@ -91,19 +91,23 @@ async fn a_message_that_is_too_long_for_every_model_is_said_to_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_history_is_trimmed_to_the_largest_window_before_anybody_is_asked() {
+async fn the_history_is_trimmed_before_anybody_is_asked() {
     let models = Models::default();
     let small = Capabilities::new().supports(Flag::Tools).context_window(2_000);
     let larger = Capabilities::new().supports(Flag::Tools).context_window(4_000);
     let pool = pool_with(&models, vec![("a", small), ("b", larger)], ModelPool::builder());
     let agent = AgentController::new(StreamingGenerator::of_pool(pool));
-    let ran = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
-    assert_eq!(
-        ran.summary().stopped,
-        Stopped::Done,
-        "{:?}",
-        ran.contents("error")
-    );
+    // Where the history decides, to that of the largest model; else of the model that the message needs.
+    let plain = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
+    assert_eq!((plain.aliases(), plain.errors().len()), (vec!["a".to_owned()], 0));
+    assert!(size(&models.asked()[0].1) < 2_000 * 4);
+    let ran = Ran::of(
+        agent
+            .history_decides()
+            .stream_run("and now?", long_history(40), None),
+    )
+    .await;
+    assert_eq!(ran.summary().stopped, Stopped::Done, "{:?}", ran.errors());
     assert_eq!((ran.aliases(), ran.errors().len()), (vec!["b".to_owned()], 0));
     assert!(size(&models.asked()[1].1) < 4_000 * 4 && size(&models.asked()[1].1) > 2_000 * 4);
 }
