@@ -279,3 +279,6 @@ impl fmt::Display for PhaseError {
 }
 
 impl std::error::Error for PhaseError {}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | one with a tokenizer of the user's own | that ([`Tokenizers::with`]) |
 //! | OpenAI's, by name, with the feature `tokenizer` | its byte-pair encoding, exactly |
-//! | any other | [`estimate_tokens`](modelpool::parts::core::facts::estimate_tokens), times what its calls showed ([`Tokenizers::learn`]) |
+//! | any other | [`estimate_tokens`], times what its calls showed ([`Tokenizers::learn`]) |
 //!
 //! The tables of the feature `tokenizer` make a program 47 MB larger (`o200k` 32 MB, `cl100k` 15 MB, as of `bpe-openai` 0.3.2),
 //! which is why it has to be asked for. Without it OpenAI's models are estimated as others are, and corrected after their first answers.
