@@ -13,8 +13,6 @@ mod context;
 mod round;
 mod run;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod tools;
 
 use std::fmt;

@@ -8,8 +8,6 @@ mod pooled;
 mod provider;
 mod single;
 mod streaming;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::pin::Pin;

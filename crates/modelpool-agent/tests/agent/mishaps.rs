@@ -189,6 +189,37 @@ async fn an_answer_that_is_lost_in_a_call_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_text_that_is_lost_is_gone_on_with_by_the_next_model() {
+    let models = Models::default();
+    let refused = Does::Refuses(401, "invalid_api_key", "no".to_owned());
+    models.next("a", [Does::BreaksAfter("It was a ".to_owned()), refused]);
+    models.next("b", [says("dark night.")]);
+    let ran = ran(&agent_of(&models, &["a", "b"]), "go").await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "It was a dark night.")
+    );
+    assert_eq!(ran.contents("response_delta").concat(), "It was a dark night.");
+    let continues = |event: &modelpool_agent::AgentEvent| event.to_json()["metadata"]["continues"].as_bool();
+    let continues: Vec<bool> = ran.events.iter().filter_map(continues).collect();
+    assert_eq!(
+        (ran.aliases(), continues),
+        (vec!["a".to_owned(), "b".to_owned()], vec![false, true])
+    );
+    assert_eq!(ran.summary().rounds.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_again_and_again_is_given_up() {
+    let models = Models::default();
+    models.next("a", std::iter::repeat_n(Does::BreaksInCall, 9));
+    let ran = ran(&agent_of(&models, &["a"]), "go").await;
+    assert_eq!(ran.summary().stopped, Stopped::Failed);
+    let got_over: Vec<bool> = ran.errors().iter().map(|error| error.2).collect();
+    assert_eq!(got_over, [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_nobody_can_do_names_what_is_missing() {
     let models = Models::default();
     let blind = Capabilities::new().lacks(Flag::Vision).context_window(9_000);
