@@ -30,7 +30,7 @@ const LIMITED_KEY: &str = "client-test-limited-key";
 const GATEWAY_STARTS: u32 = 3;
 
 /// Loopback needs no proxy, whatever the environment says.
-const NO_PROXY: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
+pub(crate) const NO_PROXY: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
 
 /// Runs both suites, the second even if the first failed.
 ///
@@ -60,6 +60,15 @@ fn modelpool(tree: &Tree) -> Command {
     let mut command = Command::new(tree.target().join("debug").join(binary));
     command.envs(NO_PROXY).current_dir(tree.root());
     command
+}
+
+/// Starts the simulated upstream on a free port.
+pub(crate) fn start_upstream(tree: &Tree, log: &Path) -> Result<Server, String> {
+    let mut simulate = modelpool(tree);
+    simulate
+        .args(["simulate-upstream", "--listen", "127.0.0.1:0", "--options"])
+        .arg(tree.path(SUITES).join("upstream.json"));
+    Server::start(simulate, log)
 }
 
 /// Starts the gateway on a port that is free now. Another program may take it meanwhile, so a failure is not
@@ -97,11 +106,7 @@ impl Servers {
     fn start(tree: &Tree) -> Result<Self, String> {
         let logs = tree.target().join("clients");
         std::fs::create_dir_all(&logs).map_err(|error| format!("cannot make {}: {error}", logs.display()))?;
-        let mut simulate = modelpool(tree);
-        simulate
-            .args(["simulate-upstream", "--listen", "127.0.0.1:0", "--options"])
-            .arg(tree.path(SUITES).join("upstream.json"));
-        let upstream = Server::start(simulate, &logs.join("upstream.log"))?;
+        let upstream = start_upstream(tree, &logs.join("upstream.log"))?;
         let gateway = start_gateway(tree, upstream.address(), &logs.join("gateway.log"))?;
         println!(
             "gateway at {}, simulated upstream at {}",

@@ -19,6 +19,7 @@ mod long;
 mod manifest;
 mod mcp;
 mod process;
+mod python_package;
 mod steps;
 mod test;
 mod tidy;

@@ -6,7 +6,7 @@
 use crate::manifest::Manifest;
 use crate::process::{cargo, run, run_and_look};
 use crate::tree::Tree;
-use crate::{clients, mcp, tidy};
+use crate::{clients, mcp, python_package, tidy};
 
 /// One step.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
 const DONE: Outcome = Outcome::Done(Vec::new());
 
 /// All steps, in their order.
-pub(crate) static STEPS: [Step; 10] = [
+pub(crate) static STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         about: "the code is formatted",
@@ -74,6 +74,11 @@ pub(crate) static STEPS: [Step; 10] = [
         name: "clients",
         about: "the official SDKs for Python and Node against the gateway",
         run: |tree| clients::run_suites(tree).map(|()| DONE),
+    },
+    Step {
+        name: "python",
+        about: "the Python package: its tests, its types, and the examples",
+        run: |tree| python_package::run_suite(tree).map(|()| DONE),
     },
     Step {
         name: "mcp",

@@ -180,11 +180,6 @@ pub fn speaks_of_images(text: &str) -> bool {
             })
 }
 
-/// Bytes from which a text is long, and the share of escapes (one in so many bytes) below which
-/// it has few of them: then the size is off by at most a few percent.
-const LONG_TEXT_BYTES: usize = 8 * 1024;
-const FEW_ESCAPES: usize = 32;
-
 /// Characters of a text by the length of their UTF-8 form, which is what tokens are estimated from.
 ///
 /// Counting classes of bytes is what the compiler turns into vector instructions.
@@ -223,23 +218,8 @@ impl TextSize {
 
     /// Of a text as it stands between the quotes of a JSON string, where `\n` is one character
     /// and so is `\u56fe`. The text is not built.
-    ///
-    /// Exact for texts that are short or full of escapes. In a long text with few of them each
-    /// counts as one character for two bytes, which line ends and quotes are.
     #[must_use]
     pub fn of_json_string(inner: &str) -> Self {
-        if inner.len() >= LONG_TEXT_BYTES {
-            let escapes = memchr::memchr_iter(b'\\', inner.as_bytes()).count();
-            if escapes <= inner.len() / FEW_ESCAPES {
-                let mut size = Self::of(inner);
-                size.by_length[0] -= (escapes as u64).min(size.by_length[0]);
-                return size;
-            }
-        }
-        Self::of_escaped(inner)
-    }
-
-    fn of_escaped(inner: &str) -> Self {
         let mut size = Self::of(inner);
         let mut rest = inner.as_bytes();
         while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -260,6 +240,15 @@ impl TextSize {
             }
             rest = &escape[length..];
         }
+        size
+    }
+
+    /// The same, where it is known how many escapes there are and that each is of two bytes, as that of a line
+    /// end is.
+    #[must_use]
+    pub fn of_short_escapes(inner: &str, escapes: u64) -> Self {
+        let mut size = Self::of(inner);
+        size.by_length[0] = size.by_length[0].saturating_sub(escapes);
         size
     }
 

@@ -161,15 +161,19 @@ pub struct Extra {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Members of the request body, for those the caller did not set.
     pub body: Map<String, Value>,
+    /// Settings for a provider of the user's own, which may be secrets; those shipped look at none.
+    pub settings: Map<String, Value>,
 }
 
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let body: Vec<&String> = self.body.keys().collect();
+        let settings: Vec<&String> = self.settings.keys().collect();
         f.debug_struct("Extra")
             .field("headers", &headers)
             .field("body", &body)
+            .field("settings", &settings)
             .finish()
     }
 }
@@ -226,8 +230,10 @@ mod tests {
             HeaderValue::from_static("hidden-value"),
         ));
         model.extra.body.insert("password".into(), "hunter2".into());
+        let licence = "licence-of-mine".into();
+        model.extra.settings.insert("licence".into(), licence);
         let shown = format!("{model:?}");
-        for secret in ["sk-very-secret", "hidden-value", "hunter2"] {
+        for secret in ["sk-very-secret", "hidden-value", "hunter2", "licence-of-mine"] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }

@@ -16,7 +16,7 @@ use crate::clock::UnixMillis;
 use crate::facts::RequestFacts;
 use crate::ranking::Ranking;
 use crate::requirement::{Missing, Requirements};
-use crate::selector::{Candidates, SelectContext, SelectorError, Ticket};
+use crate::selector::{Candidates, SelectContext, Selector, SelectorError, Ticket};
 use crate::snapshot::{ModelIndex, ModelSet, Pool, Resolved, Snapshot};
 
 /// Which models a plan is made over.
@@ -154,13 +154,36 @@ impl Snapshot {
         self.best_of(pool, [&known, &unsure], context)
     }
 
+    /// The best of some models in the eyes of a selector that need not be that of any pool: for
+    /// selectors that ask another one.
+    ///
+    /// # Errors
+    /// The selector failed.
+    pub fn best_among(
+        &self,
+        models: &ModelSet,
+        selector: &dyn Selector,
+        context: &SelectContext<'_>,
+    ) -> Result<Option<ModelIndex>, SelectorError> {
+        let (known, unsure) = self.filter(models, context.requirements);
+        self.best_by(selector, [&known, &unsure], context)
+    }
+
     fn best_of(
         &self,
         pool: &Pool,
         sets: [&ModelSet; 2],
         context: &SelectContext<'_>,
     ) -> Result<Option<ModelIndex>, SelectorError> {
-        let selector = &pool.definition.selector;
+        self.best_by(&*pool.definition.selector, sets, context)
+    }
+
+    fn best_by(
+        &self,
+        selector: &dyn Selector,
+        sets: [&ModelSet; 2],
+        context: &SelectContext<'_>,
+    ) -> Result<Option<ModelIndex>, SelectorError> {
         for set in sets {
             let Some(candidates) = Candidates::new(self, set) else {
                 continue;

@@ -8,6 +8,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use crate::live::LiveState;
 use crate::model::ModelConfig;
 use crate::ranking::Ranking;
 use crate::requirement::Requirements;
-use crate::snapshot::{ModelIndex, ModelSet, Snapshot};
+use crate::snapshot::{ModelEntry, ModelIndex, ModelSet, Snapshot};
 
 /// Ranks candidates.
 ///
@@ -197,6 +198,12 @@ impl<'a> Candidate<'a> {
     #[must_use]
     pub fn capabilities(&self) -> &'a Capabilities {
         &self.config().capabilities
+    }
+
+    /// Its entry, which later snapshots share as long as it is not changed.
+    #[must_use]
+    pub fn entry(&self) -> &'a Arc<ModelEntry> {
+        self.snapshot.entry(self.index)
     }
 
     /// What is measured of it.

@@ -26,8 +26,10 @@ mod calls;
 mod dialects;
 mod endpoint;
 mod failure;
+mod head_timer;
 mod health;
 mod in_place;
+mod in_process;
 mod listing;
 mod metrics;
 mod request_body;
@@ -47,6 +49,7 @@ use secrecy::SecretString;
 
 pub use access::{Access, CallerKey};
 pub use access_log::AccessLog;
+pub use in_process::{AnswerBody, InProcess};
 pub use server::{Server, ServerError};
 
 /// What the gateway serves.

@@ -1,5 +1,8 @@
 //! Reading a request's body up to a limit, and what is left of one that was refused.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -37,17 +40,17 @@ pub(crate) async fn read(body: &mut Body, headers: &HeaderMap, limit: usize) -> 
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     loop {
-        let frame = match tokio::time::timeout(PAUSE, body.frame()).await {
-            Err(_) => {
+        let frame = match within(PAUSE, body.frame()).await {
+            None => {
                 let message = format!("no part of the body came for {} s", PAUSE.as_secs());
                 return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message));
             }
-            Ok(None) => break,
-            Ok(Some(Err(error))) => {
+            Some(None) => break,
+            Some(Some(Err(error))) => {
                 let message = format!("the body broke off: {error}");
                 return Err(Failure::new(StatusCode::BAD_REQUEST, "", message));
             }
-            Ok(Some(Ok(frame))) => frame,
+            Some(Some(Ok(frame))) => frame,
         };
         let Ok(data) = frame.into_data() else { continue };
         if first.as_ref().map_or(0, Bytes::len) + whole.len() + data.len() > limit {
@@ -67,6 +70,26 @@ pub(crate) async fn read(body: &mut Body, headers: &HeaderMap, limit: usize) -> 
         }
     }
     Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Waits for something that is mostly there by the second look: a connection fills a body once it was asked for, and
+/// is then polled again at once. A timer is made only where there is something to wait for.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut looked = false;
+    let soon = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if looked => Poll::Ready(None),
+        Poll::Pending => {
+            looked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match soon.await {
+        Some(done) => Some(done),
+        None => tokio::time::timeout(limit, future).await.ok(),
+    }
 }
 
 /// Reads on, for a while, what is left of a body that was refused, and forgets it.

@@ -11,8 +11,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use modelpool::parts::core::BoxFuture;
@@ -40,12 +40,17 @@ impl Routes {
     }
 }
 
-impl Service<Request<Incoming>> for Routes {
+/// For bodies from the network, and for those that are there already.
+impl<B> Service<Request<B>> for Routes
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<B>) -> Self::Future {
         let gateway = Arc::clone(&self.gateway);
         let uri = request.uri();
         let endpoint = Endpoint::of(uri.path(), uri.query()).filter(|_| request.method() == Method::POST);

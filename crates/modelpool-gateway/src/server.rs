@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::Gateway;
+use crate::head_timer::HeadTimer;
 use crate::in_place::InPlace;
 use crate::routes::Routes;
 
@@ -87,7 +88,6 @@ impl Server {
             listener, gateway, ..
         } = self;
         let service = Routes::new(Arc::clone(&gateway));
-        let builder = Arc::new(builder(true));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -96,9 +96,9 @@ impl Server {
                 stream = accept(&listener) => stream,
             };
             let watcher = graceful.watcher();
-            let (builder, service) = (Arc::clone(&builder), service.clone());
+            let service = service.clone();
             tokio::spawn(InPlace::new(async move {
-                let connection = builder
+                let connection = builder(true)
                     .serve_connection(TokioIo::new(stream), service)
                     .into_owned();
                 if let Err(error) = watcher.watch(connection).await {
@@ -123,12 +123,12 @@ impl Server {
     }
 }
 
-/// How connections are served: any number of requests each, or one.
+/// How a connection is served: any number of requests, or one.
 fn builder(keep_alive: bool) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(keep_alive);
     builder.http2().timer(TokioTimer::new());
@@ -154,14 +154,16 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 /// Answers one request on each new connection, for as long as this is waited for. The service
 /// knows that it is stopping, and refuses what is no health check.
 async fn refuse(listener: &TcpListener, service: &Routes) {
-    let builder = Arc::new(builder(false));
     let mut connections = JoinSet::new();
     loop {
         let stream = accept(listener).await;
         while connections.try_join_next().is_some() {}
-        let (builder, service) = (Arc::clone(&builder), service.clone());
+        let service = service.clone();
         connections.spawn(async move {
-            if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+            if let Err(error) = builder(false)
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+            {
                 debug!(%error, "connection ended");
             }
         });

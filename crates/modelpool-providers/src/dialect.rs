@@ -4,10 +4,9 @@ use bytes::Bytes;
 use modelpool_core::provider::{Dialect, RequestBody, Spots};
 use modelpool_core::stream::{DecodeDeltas, Delta};
 use modelpool_core::{Operation, StreamEvent};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::json;
 use crate::neutral::{Conversation, facts_of, last_message_speaks_of_images};
 use crate::openai_chat::read::{self as openai_chat_read, BodyError, ReadRequest, member_range, range_in};
 use crate::sse;
@@ -32,8 +31,7 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
         return openai_chat_read::read(Operation::Chat, bytes);
     }
     let text = openai_chat_read::object_text(&bytes)?;
-    let members: Members<'_> = serde_json::from_str(text)
-        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    let members = Members::of(text)?;
     if let Some(key) = members.twice {
         return Err(BodyError::new(
             Some(key),
@@ -53,19 +51,17 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
         model: members
             .model
             .filter(|_| address.model.is_none())
-            .map(|raw| range_in(text, raw.get())),
+            .map(|raw| range_in(text, raw)),
         extension: members
             .extension
-            .map(|raw| member_range(text, range_in(text, raw.get()))),
+            .map(|raw| member_range(text, range_in(text, raw))),
         stream_options: None,
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
     let mut facts = facts_of(&conversation, bytes.len());
-    let kept = members
-        .kept_answer
-        .and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let kept = members.kept_answer.and_then(|raw| serde_json::from_str(raw).ok());
     facts.goes_on_from = kept.or(facts.goes_on_from);
-    let extension = members.extension.map(ToOwned::to_owned);
+    let extension = members.extension.and_then(openai_chat_read::boxed);
     Ok(ReadRequest {
         model,
         body: RequestBody {
@@ -139,64 +135,52 @@ fn decode(wire: &dyn Wire, raw: &[u8]) -> Vec<Delta> {
 
 /// The member `modelpool` of a body that is written anew for its model.
 pub(crate) fn extension_of(text: &str) -> Result<Option<Box<RawValue>>, BodyError> {
-    let members: Members<'_> = serde_json::from_str(text)
-        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    let members = Members::of(text)?;
     match members.twice {
         Some(key) => Err(BodyError::new(
             Some(key),
             format!("`{key}` stands twice in the body"),
         )),
-        None => Ok(members.extension.map(ToOwned::to_owned)),
+        None => Ok(members.extension.and_then(openai_chat_read::boxed)),
     }
 }
 
-/// The top-level members that may be spliced.
+/// The top-level members that may be spliced, as they are written.
 #[derive(Default)]
 struct Members<'a> {
-    model: Option<&'a RawValue>,
-    extension: Option<&'a RawValue>,
+    model: Option<&'a str>,
+    extension: Option<&'a str>,
     /// An answer that the vendor keeps, and the request goes on from.
-    kept_answer: Option<&'a RawValue>,
+    kept_answer: Option<&'a str>,
+    stream: Option<&'a str>,
     twice: Option<&'static str>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
+impl<'a> Members<'a> {
+    fn of(text: &'a str) -> Result<Self, BodyError> {
+        json::read(text).map_err(|_| openai_chat_read::not_json(text))
+    }
+}
 
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
+impl<'a> json::Read<'a> for Members<'a> {
+    fn read(scanner: &mut json::Scanner<'a>) -> Result<Self, json::Unreadable> {
+        let mut read = Self::default();
+        scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            let (key, slot) = match key {
+                "model" => ("model", &mut read.model),
+                "modelpool" => ("modelpool", &mut read.extension),
+                "previous_response_id" => ("previous_response_id", &mut read.kept_answer),
+                "stream" => ("stream", &mut read.stream),
+                _ => return Ok(()),
+            };
+            // Two of these could be read differently here and upstream, past every check.
+            if slot.replace(value).is_some() {
+                read.twice = Some(key);
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                const KEYS: &[&str] = &["model", "modelpool", "previous_response_id", "stream"];
-                let mut read = Members::default();
-                let mut seen = [false; KEYS.len()];
-                while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
-                    let Some(index) = index else {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    };
-                    let value = map.next_value::<&'de RawValue>()?;
-                    match index {
-                        0 => read.model = Some(value),
-                        1 => read.extension = Some(value),
-                        2 => read.kept_answer = Some(value),
-                        _ => {}
-                    }
-                    // Two of these could be read differently here and upstream, past every check.
-                    if std::mem::replace(&mut seen[index], true) {
-                        read.twice = Some(KEYS[index]);
-                    }
-                }
-                Ok(read)
-            }
-        }
-
-        deserializer.deserialize_map(MembersVisitor)
+            Ok(())
+        })?;
+        Ok(read)
     }
 }
 

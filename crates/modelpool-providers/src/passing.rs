@@ -8,10 +8,9 @@ use http::header::CONTENT_TYPE;
 use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::exchange::{Answered, Exchange};
-use crate::json::{Count, Presence, lenient_object};
+use crate::json::{self, Count, Presence, lenient_object};
 use crate::translate::error_of;
 use crate::wire::Broken;
 
@@ -38,7 +37,7 @@ lenient_object! {
         data: Presence = "data",
         results: Presence = "results",
         usage: PassedUsage<'a> = "usage",
-        error: Option<&'a RawValue> = "error",
+        error: Option<&'a str> = "error",
     }
 }
 
@@ -137,12 +136,15 @@ fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>,
         (Kind::Events, _) | (Kind::Other, None) => return Ok(None),
         (Kind::Json | Kind::Other, _) => {}
     }
-    let answer: PassedAnswer<'_> = match serde_json::from_slice(bytes) {
+    let answer: PassedAnswer<'_> = match json::read_bytes(bytes) {
         Ok(answer) => answer,
-        Err(error) => return protocol(format!("the answer is not JSON: {error}")),
+        Err(_) => {
+            let why = json::what_is_wrong(&String::from_utf8_lossy(bytes));
+            return protocol(format!("the answer is not JSON: {why}"));
+        }
     };
-    if let Some(error) = answer.error.filter(|raw| raw.get() != "null") {
-        let object: Value = serde_json::from_str(error.get()).unwrap_or(Value::Null);
+    if let Some(error) = answer.error {
+        let object: Value = serde_json::from_str(error).unwrap_or(Value::Null);
         return Err(Broken::Refusal(object));
     }
     match needed {

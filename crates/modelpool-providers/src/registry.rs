@@ -70,6 +70,16 @@ pub type Constructor =
 #[derive(Clone, Default)]
 pub struct ProviderRegistry {
     registered: BTreeMap<String, Constructor>,
+    elsewhere: Option<Arc<dyn FurtherProviders>>,
+}
+
+/// Providers that are registered elsewhere, also after the pool was made.
+pub trait FurtherProviders: Send + Sync {
+    /// What makes the provider of that name.
+    fn find(&self, name: &str) -> Option<Constructor>;
+
+    /// Every name that is known at this moment.
+    fn names(&self) -> Vec<String>;
 }
 
 impl fmt::Debug for ProviderRegistry {
@@ -99,12 +109,23 @@ impl ProviderRegistry {
         self.registered.insert(name.into(), Arc::new(constructor));
     }
 
+    /// Asks `further` for providers that are not registered here; they take precedence over vendors, too.
+    pub fn look_up(&mut self, further: Arc<dyn FurtherProviders>) {
+        self.elsewhere = Some(further);
+    }
+
     /// Every name that is known.
     #[must_use]
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.registered.keys().map(String::as_str).collect();
-        names.extend(vendors().iter().map(|vendor| vendor.name));
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.registered.keys().cloned().collect();
+        names.extend(self.elsewhere.iter().flat_map(|further| further.names()));
+        names.extend(vendors().iter().map(|vendor| vendor.name.to_owned()));
         names
+    }
+
+    fn constructor(&self, name: &str) -> Option<Constructor> {
+        let registered = self.registered.get(name).cloned();
+        registered.or_else(|| self.elsewhere.as_ref()?.find(name))
     }
 
     /// Whether a provider of that name can be made.
@@ -112,11 +133,11 @@ impl ProviderRegistry {
     /// # Errors
     /// What is known, and the nearest.
     pub fn check(&self, name: &str) -> Result<(), String> {
-        if self.registered.contains_key(name) || find_vendor(name).is_some() {
+        if self.constructor(name).is_some() || find_vendor(name).is_some() {
             return Ok(());
         }
         let known = self.names();
-        let hint = did_you_mean(name, known.iter().copied());
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
         Err(format!(
             "unknown provider `{name}`{hint} (known: {})",
             known.join(", ")
@@ -132,7 +153,7 @@ impl ProviderRegistry {
         config: &ModelConfig,
         context: &ProviderContext,
     ) -> Result<Arc<dyn Provider>, Error> {
-        if let Some(constructor) = self.registered.get(&config.provider) {
+        if let Some(constructor) = self.constructor(&config.provider) {
             return constructor(config, context).map_err(|error| error.at(&config.alias));
         }
         let Some(vendor) = find_vendor(&config.provider) else {

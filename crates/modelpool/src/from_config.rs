@@ -160,6 +160,7 @@ fn model_config(model: &FileModel) -> Result<ModelConfig, BuildError> {
             .as_ref()
             .and_then(|located| located.value.as_object().cloned())
             .unwrap_or_default(),
+        settings: serde_json::Map::new(),
     };
     Ok(entry)
 }

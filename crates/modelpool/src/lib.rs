@@ -56,7 +56,8 @@ pub use modelpool_engine::{
     selectors,
 };
 pub use modelpool_providers::{
-    AddressedCall, Environment, HttpTransport, ProviderContext, ProviderRegistry, Vendor, catalog, vendors,
+    AddressedCall, Environment, FurtherProviders, HttpTransport, ProviderContext, ProviderRegistry, Vendor,
+    catalog, vendors,
 };
 
 /// The parts this crate is made of, for what is not re-exported above.

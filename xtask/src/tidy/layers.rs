@@ -33,6 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[CORE, "modelpool-providers", "modelpool-engine", FACADE],
     ),
     (
+        "modelpool-python",
+        &[CORE, FACADE, "modelpool-agent", "modelpool-gateway"],
+    ),
+    (
         "modelpool-cli",
         &[
             CORE,

@@ -28,28 +28,36 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        write_time(&mut writer, SystemClock.now())?;
+        // Taken out and put back: a value that logs while it is written finds an empty one.
+        let mut line = LINE.take();
+        line.clear();
+        write_time(&mut line, SystemClock.now())?;
         let metadata = event.metadata();
-        writer.write_str(match *metadata.level() {
+        line.push_str(match *metadata.level() {
             tracing::Level::ERROR => " ERROR ",
             tracing::Level::WARN => "  WARN ",
             tracing::Level::INFO => "  INFO ",
             tracing::Level::DEBUG => " DEBUG ",
             tracing::Level::TRACE => " TRACE ",
-        })?;
-        writer.write_str(metadata.target())?;
-        writer.write_str(":")?;
+        });
+        line.push_str(metadata.target());
+        line.push(':');
         let mut fields = Fields {
-            writer,
+            line,
             outcome: Ok(()),
         };
         event.record(&mut fields);
-        fields.outcome?;
-        fields.writer.write_str("\n")
+        let Fields { mut line, outcome } = fields;
+        line.push('\n');
+        let outcome = outcome.and_then(|()| writer.write_str(&line));
+        LINE.set(line);
+        outcome
     }
 }
 
 thread_local! {
+    /// The last line: written here first, because the writer takes a call for every piece.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
     /// The second written last, and its text up to the seconds.
     static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
@@ -77,28 +85,23 @@ fn write_time(writer: &mut impl fmt::Write, now: UnixMillis) -> fmt::Result {
 }
 
 /// Writes fields as `name=value`, the message by itself.
-struct Fields<'a> {
-    writer: Writer<'a>,
+struct Fields {
+    line: String,
     outcome: fmt::Result,
 }
 
-impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let write = |writer: &mut Writer<'_>| {
-            writer.write_char(' ')?;
-            if field.name() != "message" {
-                writer.write_str(field.name())?;
-                writer.write_char('=')?;
-            }
-            value(writer)
-        };
-        if self.outcome.is_ok() {
-            self.outcome = write(&mut self.writer);
+impl Fields {
+    fn write(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
+        self.line.push(' ');
+        if field.name() != "message" {
+            self.line.push_str(field.name());
+            self.line.push('=');
         }
+        self.outcome = self.outcome.and(value(&mut self.line));
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         let is_plain = value
             .bytes()
@@ -107,19 +110,54 @@ impl Visit for Fields<'_> {
             if !is_plain {
                 return write!(writer, "{value:?}");
             }
-            writer.write_char('"')?;
-            writer.write_str(value)?;
-            writer.write_char('"')
+            writer.push('"');
+            writer.push_str(value);
+            writer.push('"');
+            Ok(())
         });
     }
 
-    fn record_f64(&mut self, field: &Field, value: f64) {
+    fn record_u64(&mut self, field: &Field, value: u64) {
         self.write(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.write(field, |writer| match thousandths(value) {
+            Some(thousandths) => write_thousandths(writer, thousandths),
+            None => write!(writer, "{value}"),
+        });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field, |writer| write!(writer, "{value:?}"));
     }
+}
+
+/// The number in thousandths, where it is a whole number of them that a float holds exactly: a duration in
+/// milliseconds, say.
+fn thousandths(value: f64) -> Option<u64> {
+    const MOST: f64 = 1e12;
+    let whole = (value * 1000.0).round();
+    // Divided again it has to be the same number: then these are the digits that tell it from all others.
+    let is_exact = (0.0..MOST).contains(&value) && whole / 1000.0 == value && !value.is_sign_negative();
+    is_exact.then_some(whole as u64)
+}
+
+/// As `{}` writes the float, without the search for its digits.
+fn write_thousandths(writer: &mut impl fmt::Write, thousandths: u64) -> fmt::Result {
+    write!(writer, "{}", thousandths / 1000)?;
+    let mut fraction = thousandths % 1000;
+    if fraction == 0 {
+        return Ok(());
+    }
+    writer.write_char('.')?;
+    let mut place = 100;
+    while fraction > 0 {
+        writer.write_char(char::from(b'0' + (fraction / place) as u8))?;
+        fraction %= place;
+        place /= 10;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -176,6 +214,38 @@ mod tests {
     fn what_would_break_a_line_is_escaped() {
         let text = lines(|| info!(target: "t", name = "a\"b\n图"));
         assert!(text.ends_with("t: name=\"a\\\"b\\n图\"\n"), "{text}");
+    }
+
+    #[test]
+    fn thousandths_are_written_as_floats_are() {
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut numbers = vec![
+            0.0,
+            -0.0,
+            0.001,
+            0.1,
+            1.5,
+            1e12,
+            1e11 + 0.001,
+            0.0005,
+            f64::NAN,
+            f64::INFINITY,
+            -1.5,
+        ];
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            numbers.push(((random >> 20) % (1 << (random % 44))) as f64 / 1000.0);
+        }
+        let mut quick = 0;
+        for number in numbers {
+            if let Some(thousandths) = thousandths(number) {
+                quick += 1;
+                let mut text = String::new();
+                write_thousandths(&mut text, thousandths).unwrap();
+                assert_eq!(text, number.to_string());
+            }
+        }
+        assert!(quick > 10_000, "{quick}");
     }
 
     #[test]

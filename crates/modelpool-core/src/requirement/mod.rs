@@ -338,15 +338,17 @@ impl Requirements {
 
     /// These requirements as inferred ones: they exclude only what is known not to meet them.
     #[must_use]
-    pub fn into_inferred(self) -> Self {
-        let mut inferred = Self::new();
-        for clause in self.clauses {
-            inferred.push(Clause {
-                on_unknown: OnUnknown::Accept,
-                inferred: true,
-                ..clause
-            });
+    pub fn into_inferred(mut self) -> Self {
+        let mut clauses = std::mem::take(&mut self.clauses);
+        for clause in &mut clauses {
+            clause.on_unknown = OnUnknown::Accept;
+            clause.inferred = true;
         }
+        let mut inferred = Self::new();
+        for (at, clause) in clauses.iter().enumerate() {
+            inferred.index(at, clause);
+        }
+        inferred.clauses = clauses;
         inferred
     }
 
@@ -437,6 +439,12 @@ impl Requirements {
     }
 
     fn push(&mut self, clause: Clause) {
+        self.index(self.clauses.len(), &clause);
+        self.clauses.push(clause);
+    }
+
+    /// Enters the clause at that place into what is looked at first.
+    fn index(&mut self, at: usize, clause: &Clause) {
         match (&clause.test, clause.on_unknown) {
             (Test::Nothing, _) => {}
             (Test::Flag(flag), OnUnknown::Reject) => self.yes |= flag.bit(),
@@ -451,9 +459,8 @@ impl Requirements {
                     Bound::AtMost(value) => *most = most.min(*value),
                 }
             }
-            _ => self.others.push(self.clauses.len()),
+            _ => self.others.push(at),
         }
-        self.clauses.push(clause);
     }
 
     /// How well a model meets these requirements.

@@ -18,6 +18,7 @@ mod house;
 mod leaving;
 mod limits;
 mod losses;
+mod order;
 mod reading;
 mod refusals;
 mod streams;

@@ -7,12 +7,12 @@
 
 use bytes::Bytes;
 use modelpool_core::{FinishReason, Usage};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::citations;
 use super::parts;
 use super::response::{WireUsage, finish_reason};
+use crate::json;
 use crate::neutral::{Answer, Choice, Content, Head, ReasoningPart, Signature, Text, ToolCall, made_up_id};
 use crate::wire::Broken;
 
@@ -83,7 +83,7 @@ pub(super) fn head(answer: &Value) -> Head {
 /// `None` where there are no counts.
 pub(super) fn usage(answer: &Value) -> Option<Usage> {
     let usage = answer.get("usage").filter(|usage| usage.is_object())?;
-    WireUsage::deserialize(usage).ok()?.counts()
+    json::read::<WireUsage<'_>>(&usage.to_string()).ok()?.counts()
 }
 
 /// The vendor's word. Some servers say `stop` although tools were called.

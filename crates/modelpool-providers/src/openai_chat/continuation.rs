@@ -6,18 +6,17 @@ use bytes::Bytes;
 use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::facts::estimate_tokens;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::read::range_in;
-use crate::json::lenient_object;
+use crate::json::{self, lenient_object};
 use crate::splice::apply;
 use crate::vendor::PrefillForm;
 
 lenient_object! {
     struct Body<'a> {
-        messages: Option<&'a RawValue> = "messages",
-        max_tokens: Option<&'a RawValue> = "max_tokens",
-        max_completion_tokens: Option<&'a RawValue> = "max_completion_tokens",
+        messages: Option<&'a str> = "messages",
+        max_tokens: Option<&'a str> = "max_tokens",
+        max_completion_tokens: Option<&'a str> = "max_completion_tokens",
     }
 }
 
@@ -31,7 +30,7 @@ pub(super) fn continued(body: Bytes, continuation: &Continuation, prefill: Prefi
     let Ok(whole) = std::str::from_utf8(&body) else {
         return body;
     };
-    let Ok(read) = serde_json::from_str::<Body<'_>>(whole) else {
+    let Ok(read) = json::read::<Body<'_>>(whole) else {
         return body;
     };
     let Some(messages) = read
@@ -62,7 +61,7 @@ pub(super) fn continued(body: Bytes, continuation: &Continuation, prefill: Prefi
             format!(",{message},{turn}")
         }
     };
-    let end_of_messages = range_in(whole, messages.get()).end - 1;
+    let end_of_messages = range_in(whole, messages).end - 1;
     let mut edits: Vec<(Range<usize>, String)> = vec![(end_of_messages..end_of_messages, added_messages)];
     if let Some(end) = whole.rfind('}').filter(|_| !added_members.is_empty()) {
         edits.push((end..end, added_members));
@@ -71,11 +70,11 @@ pub(super) fn continued(body: Bytes, continuation: &Continuation, prefill: Prefi
         .into_iter()
         .flatten()
     {
-        if let Ok(tokens) = limit.get().parse::<u64>() {
+        if let Ok(tokens) = limit.parse::<u64>() {
             let left = tokens
                 .saturating_sub(estimate_tokens(&continuation.delivered))
                 .max(1);
-            edits.push((range_in(whole, limit.get()), left.to_string()));
+            edits.push((range_in(whole, limit), left.to_string()));
         }
     }
     apply(&body, edits)

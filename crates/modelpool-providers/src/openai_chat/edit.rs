@@ -1,33 +1,85 @@
-//! Editing events of a stream: the row of this wire in [`crate::edit`].
+//! Going on with a stream in this dialect, by splicing the chunks of the later one: a row of [`crate::sequel`].
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use modelpool_core::{StreamEvent, Usage};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use smallvec::smallvec;
 
 use super::read::{member_range, range_in};
 use super::stream::{Reader, text_event};
-use crate::edit::{EventEdits, Identity};
-use crate::json::lenient_object;
+use crate::json::{self, lenient_object};
+use crate::sequel::{Sequel, Sequels};
 use crate::splice::apply;
 use crate::sse;
 
+/// What every chunk of one answer repeats. The values are kept as they were written, so that the caller reads the same
+/// bytes again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Identity {
+    /// The id of the answer, as JSON.
+    id: Option<Box<str>>,
+    /// When it was begun, as JSON.
+    created: Option<Box<str>>,
+}
+
 /// Chunks of <https://platform.openai.com/docs/api-reference/chat/streaming>.
-pub(crate) static EDITS: EventEdits = EventEdits {
-    text_has_a_place: false,
-    identity,
-    with_identity,
-    with_text,
-    with_usage,
-    text_event: |model, text| text_event(model, text, None),
-};
+#[derive(Debug, Default)]
+pub(crate) struct ChatSequel {
+    begun: bool,
+    /// Of the first chunk, where it has one.
+    identity: Option<Identity>,
+    /// The reason was told: what comes now ends the answer.
+    finished: bool,
+}
+
+impl Sequel for ChatSequel {
+    fn told(&mut self, event: &StreamEvent, _: &str) -> bool {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.identity = identity(event);
+        }
+        true
+    }
+
+    fn take_over(&mut self) {
+        self.finished = false;
+    }
+
+    fn go_on(&mut self, event: StreamEvent, text: &str, total: &Usage) -> Sequels {
+        self.finished |= event.finish.is_some();
+        let says_something = self.finished || event.usage.is_some() || event.end_mark || !text.is_empty();
+        // What only begins an answer is left out: the caller's has begun long ago.
+        if !says_something {
+            return Sequels::new();
+        }
+        let event = with_usage(event, total);
+        let own = event.text();
+        if own == text {
+            return smallvec![self.identified(event)];
+        }
+        if own.is_empty() {
+            // It has no text that could be replaced.
+            let before = text_event("", text, None);
+            return smallvec![self.identified(before), self.identified(event)];
+        }
+        smallvec![self.identified(with_text(event, text))]
+    }
+}
+
+impl ChatSequel {
+    fn identified(&self, event: StreamEvent) -> StreamEvent {
+        match &self.identity {
+            Some(identity) => with_identity(event, identity),
+            None => event,
+        }
+    }
+}
 
 lenient_object! {
     struct Delta<'a> {
-        role: Option<&'a RawValue> = "role",
-        content: Option<&'a RawValue> = "content",
+        role: Option<&'a str> = "role",
+        content: Option<&'a str> = "content",
     }
 }
 
@@ -39,10 +91,10 @@ lenient_object! {
 
 lenient_object! {
     struct Chunk<'a> {
-        id: Option<&'a RawValue> = "id",
-        created: Option<&'a RawValue> = "created",
+        id: Option<&'a str> = "id",
+        created: Option<&'a str> = "created",
         choices: Option<Vec<Choice<'a>>> = "choices",
-        usage: Option<&'a RawValue> = "usage",
+        usage: Option<&'a str> = "usage",
     }
 }
 
@@ -54,8 +106,8 @@ impl<'a> Chunk<'a> {
 
 fn identity(event: &StreamEvent) -> Option<Identity> {
     let data = sse::data(&event.raw)?;
-    let chunk: Chunk<'_> = serde_json::from_slice(&data).ok()?;
-    let of = |value: Option<&RawValue>| value.map(|raw| raw.get().into());
+    let chunk: Chunk<'_> = json::read_bytes(&data).ok()?;
+    let of = |value: Option<&str>| value.map(Into::into);
     let identity = Identity {
         id: of(chunk.id),
         created: of(chunk.created),
@@ -71,13 +123,13 @@ fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
     let members = [(chunk.id, &identity.id), (chunk.created, &identity.created)];
     let mut edits: Vec<_> = members
         .into_iter()
-        .filter_map(|(own, kept)| Some((own?.get(), kept.as_deref()?)))
+        .filter_map(|(own, kept)| Some((own?, kept.as_deref()?)))
         .filter(|(own, kept)| own != kept)
         .map(|(own, kept)| (range_in(whole, own), kept.to_owned()))
         .collect();
     // Clients that add up deltas would otherwise read `assistantassistant`.
     if let Some(role) = chunk.delta().and_then(|delta| delta.role) {
-        edits.push((member_range(whole, range_in(whole, role.get())), String::new()));
+        edits.push((member_range(whole, range_in(whole, role)), String::new()));
     }
     if edits.is_empty() {
         return event;
@@ -98,7 +150,7 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
     let Some(content) = chunk.delta().and_then(|delta| delta.content) else {
         return event;
     };
-    let edit = (range_in(whole, content.get()), Value::from(text).to_string());
+    let edit = (range_in(whole, content), Value::from(text).to_string());
     let raw = apply(&raw, vec![edit]);
     // Read once more, since without its text an event may mean nothing.
     Reader::default().read(raw.clone(), &[]).unwrap_or(StreamEvent {
@@ -109,9 +161,6 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
 }
 
 fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
-    if event.usage.is_none() {
-        return event;
-    }
     let raw = in_one_line(&event.raw);
     let Some((whole, chunk)) = chunk(&raw) else {
         return event;
@@ -124,7 +173,7 @@ fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     });
-    let edit = (range_in(whole, own.get()), sum.to_string());
+    let edit = (range_in(whole, own), sum.to_string());
     StreamEvent {
         raw: apply(&raw, vec![edit]),
         plain_text: None,
@@ -153,7 +202,7 @@ fn chunk(raw: &Bytes) -> Option<(&str, Chunk<'_>)> {
     let Cow::Borrowed(data) = sse::data(raw)? else {
         return None;
     };
-    Some((std::str::from_utf8(raw).ok()?, serde_json::from_slice(data).ok()?))
+    Some((std::str::from_utf8(raw).ok()?, json::read_bytes(data).ok()?))
 }
 
 #[cfg(test)]
@@ -236,7 +285,7 @@ mod tests {
     #[test]
     fn an_event_of_text_alone_belongs_to_the_answer() {
         let identity = identity(&event(FIRST)).unwrap();
-        let made = with_identity((EDITS.text_event)("m", "hello"), &identity);
+        let made = with_identity(text_event("m", "hello", None), &identity);
         assert_eq!(made.text(), "hello");
         assert_eq!(super::identity(&made), Some(identity));
     }
@@ -244,7 +293,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_carried(text in any::<String>(), other in any::<String>()) {
-            let edited = with_text((EDITS.text_event)("m", &text), &other);
+            let edited = with_text(text_event("m", &text, None), &other);
             prop_assert_eq!(edited.text(), if text.is_empty() { "" } else { &other });
         }
 

@@ -38,12 +38,13 @@ mod response;
 mod size;
 mod strangers;
 mod stream;
+mod talk;
 pub(crate) mod wire;
 mod write;
 mod write_messages;
 
 pub(crate) use caller::ChatCaller;
-pub(crate) use edit::EDITS;
+pub(crate) use edit::ChatSequel;
 pub use provider::OpenAiChat;
 pub(crate) use stream::deltas;
 pub use stream::text_event;

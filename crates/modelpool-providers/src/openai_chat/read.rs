@@ -8,14 +8,16 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use modelpool_core::facts::{TextSize, estimate_tokens, speaks_of_images};
+use modelpool_core::facts::{estimate_tokens, speaks_of_images};
 use modelpool_core::provider::{Dialect, RequestBody, Spots};
 use modelpool_core::{Operation, RequestFacts};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::size::{Size, count_items, longest_text};
+use super::talk::Talk;
+use crate::json::{self, Scanner, Unreadable};
 
 /// Tokens an image is taken for: between a small and a large one of today's models.
 const TOKENS_PER_IMAGE: u64 = 1_000;
@@ -75,8 +77,7 @@ impl std::error::Error for BodyError {}
 /// ```
 pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError> {
     let text = object_text(&bytes)?;
-    let members: Members<'_> = serde_json::from_str(text)
-        .map_err(|error| BodyError::new(None, format!("the body is not valid JSON: {error}")))?;
+    let members: Members<'_> = json::read(text).map_err(|_| not_json(text))?;
     if let Some(key) = members.twice {
         return Err(BodyError::new(
             Some(key),
@@ -89,7 +90,7 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
     let model_name = model_name(model)?;
     let stream = match members.stream {
         None => false,
-        Some(raw) => match raw.get() {
+        Some(raw) => match raw {
             "true" => true,
             "false" | "null" => false,
             other => {
@@ -103,18 +104,18 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
     check_content(operation, &members)?;
 
     let spots = Spots {
-        model: Some(range_in(text, model.get())),
+        model: Some(range_in(text, model)),
         extension: members
             .extension
-            .map(|raw| member_range(text, range_in(text, raw.get()))),
-        stream_options: members.stream_options.map(|raw| range_in(text, raw.get())),
+            .map(|raw| member_range(text, range_in(text, raw))),
+        stream_options: members.stream_options.map(|raw| range_in(text, raw)),
         first_member: text.find('{').map_or(0, |at| at + 1),
     };
     let facts = match operation {
         Operation::Chat | Operation::Completions => facts_of(operation, stream, text.len(), &members),
         _ => plain_facts(operation, text.len(), &members),
     };
-    let extension = members.extension.map(ToOwned::to_owned);
+    let extension = members.extension.and_then(boxed);
     let wants_usage = members.stream_options.is_some_and(asks_for_usage);
     let body = RequestBody {
         dialect: Dialect::OpenAiChat,
@@ -151,14 +152,23 @@ pub(crate) fn object_text(bytes: &[u8]) -> Result<&str, BodyError> {
     Ok(text)
 }
 
+/// The error of a body that looked like a JSON object and is none.
+pub(crate) fn not_json(text: &str) -> BodyError {
+    BodyError::new(
+        None,
+        format!("the body is not valid JSON: {}", json::what_is_wrong(text)),
+    )
+}
+
+/// A value, to be kept longer than the body it stands in.
+pub(crate) fn boxed(raw: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(raw.to_owned()).ok()
+}
+
 /// The value of `model`.
-pub(crate) fn model_name(raw: &RawValue) -> Result<String, BodyError> {
-    serde_json::from_str(raw.get()).map_err(|_| {
-        BodyError::new(
-            Some("model"),
-            format!("`model` is not a string: {}", shown(raw.get())),
-        )
-    })
+pub(crate) fn model_name(raw: &str) -> Result<String, BodyError> {
+    serde_json::from_str(raw)
+        .map_err(|_| BodyError::new(Some("model"), format!("`model` is not a string: {}", shown(raw))))
 }
 
 /// Whether the last message of the user speaks of a picture. A second look at the body, for pools
@@ -232,7 +242,7 @@ fn plain_facts(operation: Operation, body_bytes: usize, members: &Members<'_>) -
     let texts = [members.input, members.prompt, members.query, members.documents];
     let mut size = Size::default();
     for raw in texts.into_iter().flatten() {
-        size.add(Size::of_json(raw.get()));
+        size.add(Size::of_json(raw));
     }
     RequestFacts {
         operation,
@@ -240,10 +250,10 @@ fn plain_facts(operation: Operation, body_bytes: usize, members: &Members<'_>) -
         text_characters: size.characters,
         input_tokens: size.tokens,
         longest_text_tokens: match (operation, members.input) {
-            (Operation::Embeddings, Some(input)) => longest_text(input.get()),
+            (Operation::Embeddings, Some(input)) => longest_text(input),
             _ => 0,
         },
-        choices: members.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1),
+        choices: members.n.and_then(|raw| raw.parse().ok()).unwrap_or(1),
         ..RequestFacts::default()
     }
 }
@@ -269,48 +279,45 @@ fn facts_of(operation: Operation, stream: bool, body_bytes: usize, members: &Mem
         facts.goes_on_from.clone_from(&messages.answers);
     }
     if let Some(raw) = members.prompt {
-        text.add(Size::of_json(raw.get()));
+        text.add(Size::of_json(raw));
     }
     facts.text_characters = text.characters;
     facts.input_tokens = text.tokens + u64::from(facts.images) * TOKENS_PER_IMAGE;
     for raw in [members.tools, members.functions].into_iter().flatten() {
-        facts.tools += count_items(raw.get());
-        facts.input_tokens += estimate_tokens(raw.get());
+        facts.tools += count_items(raw);
+        facts.input_tokens += estimate_tokens(raw);
     }
-    facts.parallel_tools = members.parallel_tool_calls.is_some_and(|raw| raw.get() == "true");
+    facts.parallel_tools = members.parallel_tool_calls.is_some_and(|raw| raw == "true");
     facts.output_tokens = [members.max_completion_tokens, members.max_tokens]
         .into_iter()
         .flatten()
-        .find_map(|raw| raw.get().parse().ok());
-    facts.choices = members.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1);
-    facts.logprobs = members.logprobs.is_some_and(|raw| raw.get() == "true");
+        .find_map(|raw| raw.parse().ok());
+    facts.choices = members.n.and_then(|raw| raw.parse().ok()).unwrap_or(1);
+    facts.logprobs = members.logprobs.is_some_and(|raw| raw == "true");
     if let Some(raw) = members.response_format {
         #[derive(Default, Deserialize)]
         struct Format<'a> {
             #[serde(borrow, rename = "type")]
             kind: Option<Cow<'a, str>>,
         }
-        let format: Format<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let format: Format<'_> = serde_json::from_str(raw).unwrap_or_default();
         facts.json_mode = format.kind.as_deref() == Some("json_object");
         facts.json_schema = format.kind.as_deref() == Some("json_schema");
         facts.output_format = !matches!(format.kind.as_deref(), None | Some("text"));
     }
-    if members
-        .modalities
-        .is_some_and(|raw| raw.get().contains("\"audio\""))
-    {
+    if members.modalities.is_some_and(|raw| raw.contains("\"audio\"")) {
         facts.audio += 1;
     }
     facts
 }
 
-fn asks_for_usage(raw: &RawValue) -> bool {
+fn asks_for_usage(raw: &str) -> bool {
     #[derive(Default, Deserialize)]
     struct Options {
         #[serde(default)]
         include_usage: Option<bool>,
     }
-    serde_json::from_str::<Options>(raw.get())
+    serde_json::from_str::<Options>(raw)
         .ok()
         .and_then(|options| options.include_usage)
         .unwrap_or(false)
@@ -374,305 +381,67 @@ pub(crate) fn member_range(text: &str, value: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The top-level members that are looked at.
+/// The top-level members that are looked at, as they are written.
 #[derive(Default)]
 struct Members<'a> {
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    stream_options: Option<&'a RawValue>,
-    extension: Option<&'a RawValue>,
-    messages: Option<Messages>,
-    input: Option<&'a RawValue>,
-    prompt: Option<&'a RawValue>,
-    query: Option<&'a RawValue>,
-    documents: Option<&'a RawValue>,
-    tools: Option<&'a RawValue>,
-    functions: Option<&'a RawValue>,
-    parallel_tool_calls: Option<&'a RawValue>,
-    response_format: Option<&'a RawValue>,
-    max_tokens: Option<&'a RawValue>,
-    max_completion_tokens: Option<&'a RawValue>,
-    n: Option<&'a RawValue>,
-    logprobs: Option<&'a RawValue>,
-    modalities: Option<&'a RawValue>,
+    model: Option<&'a str>,
+    stream: Option<&'a str>,
+    stream_options: Option<&'a str>,
+    extension: Option<&'a str>,
+    messages: Option<Talk>,
+    input: Option<&'a str>,
+    prompt: Option<&'a str>,
+    query: Option<&'a str>,
+    documents: Option<&'a str>,
+    tools: Option<&'a str>,
+    functions: Option<&'a str>,
+    parallel_tool_calls: Option<&'a str>,
+    response_format: Option<&'a str>,
+    max_tokens: Option<&'a str>,
+    max_completion_tokens: Option<&'a str>,
+    n: Option<&'a str>,
+    logprobs: Option<&'a str>,
+    modalities: Option<&'a str>,
     twice: Option<&'static str>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
+impl<'a> json::Read<'a> for Members<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Unreadable> {
+        let mut read = Self::default();
+        scanner.object(|scanner, key| {
+            if key == "messages" {
+                read.messages = Some(Talk::read(scanner)?);
+                return Ok(());
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                const KEYS: &[&str] = &[
-                    "model",
-                    "stream",
-                    "modelpool",
-                    "messages",
-                    "stream_options",
-                    "input",
-                    "prompt",
-                    "tools",
-                    "functions",
-                    "parallel_tool_calls",
-                    "response_format",
-                    "max_tokens",
-                    "max_completion_tokens",
-                    "n",
-                    "logprobs",
-                    "modalities",
-                    "query",
-                    "documents",
-                ];
-                let mut read = Members::default();
-                while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
-                    let Some(key) = index.map(|index| KEYS[index]) else {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    };
-                    if key == "messages" {
-                        read.messages = Some(map.next_value()?);
-                        continue;
-                    }
-                    let value = map.next_value::<&'de RawValue>()?;
-                    let (slot, unique) = match key {
-                        "model" => (&mut read.model, true),
-                        "stream" => (&mut read.stream, true),
-                        "modelpool" => (&mut read.extension, true),
-                        "stream_options" => (&mut read.stream_options, false),
-                        "input" => (&mut read.input, false),
-                        "prompt" => (&mut read.prompt, false),
-                        "tools" => (&mut read.tools, false),
-                        "functions" => (&mut read.functions, false),
-                        "parallel_tool_calls" => (&mut read.parallel_tool_calls, false),
-                        "response_format" => (&mut read.response_format, false),
-                        "max_tokens" => (&mut read.max_tokens, false),
-                        "max_completion_tokens" => (&mut read.max_completion_tokens, false),
-                        "n" => (&mut read.n, false),
-                        "logprobs" => (&mut read.logprobs, false),
-                        "modalities" => (&mut read.modalities, false),
-                        "query" => (&mut read.query, false),
-                        _ => (&mut read.documents, false),
-                    };
-                    // Two of these could be read differently here and upstream, past every check.
-                    if slot.replace(value).is_some() && unique {
-                        read.twice = Some(key);
-                    }
-                }
-                Ok(read)
+            let value = scanner.value()?;
+            let (slot, unique) = match key {
+                "model" => (&mut read.model, Some("model")),
+                "stream" => (&mut read.stream, Some("stream")),
+                "modelpool" => (&mut read.extension, Some("modelpool")),
+                "stream_options" => (&mut read.stream_options, None),
+                "input" => (&mut read.input, None),
+                "prompt" => (&mut read.prompt, None),
+                "tools" => (&mut read.tools, None),
+                "functions" => (&mut read.functions, None),
+                "parallel_tool_calls" => (&mut read.parallel_tool_calls, None),
+                "response_format" => (&mut read.response_format, None),
+                "max_tokens" => (&mut read.max_tokens, None),
+                "max_completion_tokens" => (&mut read.max_completion_tokens, None),
+                "n" => (&mut read.n, None),
+                "logprobs" => (&mut read.logprobs, None),
+                "modalities" => (&mut read.modalities, None),
+                "query" => (&mut read.query, None),
+                "documents" => (&mut read.documents, None),
+                _ => return Ok(()),
+            };
+            // Two of these could be read differently here and upstream, past every check.
+            if slot.replace(value).is_some() && unique.is_some() {
+                read.twice = unique;
             }
-        }
-
-        deserializer.deserialize_map(MembersVisitor)
+            Ok(())
+        })?;
+        Ok(read)
     }
-}
-
-/// What is counted over all messages.
-#[derive(Debug, Default)]
-struct Messages {
-    count: u32,
-    content: Object,
-    system_message: bool,
-    /// The call that the last message is the result of.
-    answers: Option<Box<str>>,
-    not_a_list: bool,
-    not_an_object: bool,
-}
-
-impl<'de> Deserialize<'de> for Messages {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MessagesVisitor;
-
-        impl<'de> Visitor<'de> for MessagesVisitor {
-            type Value = Messages;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of messages")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Messages, A::Error> {
-                let mut read = Messages::default();
-                while let Some(element) = seq.next_element::<Element<false>>()? {
-                    read.count += 1;
-                    match element {
-                        Element::Object(object) => {
-                            read.content.add(&object);
-                            read.system_message |= object.is_system;
-                            read.answers = object.answers;
-                        }
-                        Element::Text(_) | Element::Other => read.not_an_object = true,
-                    }
-                }
-                Ok(read)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Messages, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_unit<E>(self) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Messages, E> {
-                Ok(Messages {
-                    not_a_list: true,
-                    ..Messages::default()
-                })
-            }
-        }
-
-        deserializer.deserialize_any(MessagesVisitor)
-    }
-}
-
-/// A message, or one of its parts: the keys that matter do not collide.
-#[derive(Debug, Default)]
-struct Object {
-    text: Size,
-    images: u32,
-    audio: u32,
-    files: u32,
-    is_system: bool,
-    answers: Option<Box<str>>,
-}
-
-impl Object {
-    fn add(&mut self, part: &Object) {
-        self.text.add(part.text);
-        self.images += part.images;
-        self.audio += part.audio;
-        self.files += part.files;
-    }
-}
-
-/// An element of `messages`, or, where it is a `PART`, of a message's content. Parts have no parts:
-/// a body could nest them deeper than the stack.
-enum Element<const PART: bool> {
-    Object(Object),
-    Text(Size),
-    Other,
-}
-
-impl<'de, const PART: bool> Deserialize<'de> for Element<PART> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ElementVisitor<const PART: bool>;
-
-        impl<'de, const PART: bool> Visitor<'de> for ElementVisitor<PART> {
-            type Value = Element<PART>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                read_object::<A, PART>(map).map(Element::Object)
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Element::Text(Size::of(TextSize::of(text))))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Element::Other)
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Element::Other)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Element::Other)
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Element::Other)
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Element::Other)
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Element::Other)
-            }
-        }
-
-        deserializer.deserialize_any(ElementVisitor)
-    }
-}
-
-/// Reads a message or a part. Texts are skipped raw, which is a scan for the closing quote.
-fn read_object<'de, A: MapAccess<'de>, const PART: bool>(mut map: A) -> Result<Object, A::Error> {
-    const KEYS: &[&str] = &[
-        "role",
-        "content",
-        "text",
-        "type",
-        "tool_calls",
-        "refusal",
-        "tool_call_id",
-    ];
-    let mut read = Object::default();
-    while let Some(index) = map.next_key_seed(crate::json::KeyIndex(KEYS))? {
-        let Some(key) = index.map(|index| KEYS[index]) else {
-            map.next_value::<IgnoredAny>()?;
-            continue;
-        };
-        let raw = map.next_value::<&'de RawValue>()?.get();
-        match key {
-            "tool_call_id" => read.answers = serde_json::from_str(raw).ok(),
-            "role" => read.is_system |= matches!(raw, "\"system\"" | "\"developer\""),
-            "type" => match raw {
-                "\"image_url\"" | "\"input_image\"" | "\"image\"" => read.images += 1,
-                "\"input_audio\"" => read.audio += 1,
-                "\"file\"" | "\"input_file\"" => read.files += 1,
-                _ => {}
-            },
-            "content" if !PART && raw.starts_with('[') => {
-                let parts: Vec<Element<true>> =
-                    serde_json::from_str(raw).map_err(serde::de::Error::custom)?;
-                for part in parts {
-                    match part {
-                        Element::Object(part) => read.add(&part),
-                        Element::Text(size) => read.text.add(size),
-                        Element::Other => {}
-                    }
-                }
-            }
-            _ if raw == "null" => {}
-            _ => read.text.add(Size::of_json(raw)),
-        }
-    }
-    Ok(read)
 }
 
 #[cfg(test)]

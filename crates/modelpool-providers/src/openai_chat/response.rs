@@ -4,10 +4,9 @@ use bytes::Bytes;
 use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::failure::from_object;
-use crate::json::{Count, Presence, Text, lenient_object};
+use crate::json::{self, Count, Presence, Text, lenient_object};
 
 lenient_object! {
     /// <https://platform.openai.com/docs/api-reference/completions/object>, `usage`.
@@ -44,7 +43,7 @@ lenient_object! {
         choices: Option<Vec<WireChoice<'a>>> = "choices",
         data: Presence = "data",
         usage: Option<WireUsage<'a>> = "usage",
-        error: Option<&'a RawValue> = "error",
+        error: Option<&'a str> = "error",
     }
 }
 
@@ -93,10 +92,12 @@ pub(super) fn read(operation: Operation, bytes: Bytes, secrets: &[&str]) -> Resu
     if text.trim_ascii_start().starts_with('<') {
         return Err(protocol("the answer is HTML, not JSON".to_owned()));
     }
-    let answer: WireAnswer<'_> = serde_json::from_str(text)
-        .map_err(|error| protocol(format!("the answer is not JSON of a model: {error}")))?;
-    if let Some(raw) = answer.error.filter(|raw| raw.get() != "null") {
-        let object: Value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
+    let answer: WireAnswer<'_> = json::read(text).map_err(|_| {
+        let why = json::what_is_wrong(text);
+        protocol(format!("the answer is not JSON of a model: {why}"))
+    })?;
+    if let Some(raw) = answer.error {
+        let object: Value = serde_json::from_str(raw).unwrap_or(Value::Null);
         return Err(from_object(&object, secrets));
     }
     let choices = answer.choices.as_deref().unwrap_or_default();

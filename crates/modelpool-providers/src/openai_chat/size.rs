@@ -1,8 +1,8 @@
 //! How much text there is in a body, without building it.
 
 use modelpool_core::facts::TextSize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+
+use crate::json::{self, Inner, Scanner};
 
 /// Characters and estimated tokens of text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,17 @@ impl Size {
         Size::of(inner.map_or_else(|| TextSize::of(raw), TextSize::of_json_string))
     }
 
-    pub(super) fn of(size: TextSize) -> Size {
+    /// Of a string.
+    pub(super) fn of_string(string: Inner<'_>) -> Size {
+        Size::of(match string {
+            Inner {
+                text, coded: true, ..
+            } => TextSize::of_json_string(text),
+            Inner { text, escapes, .. } => TextSize::of_short_escapes(text, escapes as u64),
+        })
+    }
+
+    fn of(size: TextSize) -> Size {
         Size {
             characters: size.characters(),
             tokens: size.tokens(),
@@ -37,23 +47,43 @@ pub(super) fn longest_text(input: &str) -> u64 {
     if !input.starts_with('[') {
         return Size::of_json(input).tokens;
     }
-    let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
-    let of_item = |item: &RawValue| match item.get().as_bytes().first() {
-        Some(b'"') => Size::of_json(item.get()).tokens,
-        Some(b'[') => of_list(item.get()),
+    let items: Vec<&str> = json::read(input).unwrap_or_default();
+    let of_item = |item: &str| match item.as_bytes().first() {
+        Some(b'"') => Size::of_json(item).tokens,
+        Some(b'[') => of_list(item),
         _ => items.len() as u64,
     };
     items.iter().map(|item| of_item(item)).max().unwrap_or(0)
 }
 
+/// Items of a list; 0 of what is none.
 pub(super) fn count_items(list: &str) -> u32 {
-    serde_json::from_str::<Vec<IgnoredAny>>(list)
-        .map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX))
+    let mut count = 0_u32;
+    let counted = Scanner::new(list).list(|scanner| {
+        count = count.saturating_add(1);
+        scanner.value().map(drop)
+    });
+    counted.map_or(0, |()| count)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::longest_text;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_string_has_the_size_of_the_text_it_stands_for(text in any::<String>()) {
+            let written = serde_json::Value::from(text.as_str()).to_string();
+            let of_coded: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for written in [written, format!("\"{of_coded}\"")] {
+                let string = Scanner::new(&written).string().unwrap();
+                let (read, text) = (Size::of_string(string), Size::of(TextSize::of(&text)));
+                prop_assert_eq!((read.characters, read.tokens), (text.characters, text.tokens));
+            }
+        }
+    }
 
     #[test]
     fn the_longest_text_is_what_has_to_fit() {

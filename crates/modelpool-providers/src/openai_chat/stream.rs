@@ -9,11 +9,10 @@ use modelpool_core::stream::{Delta, Part};
 use modelpool_core::{Error, FinishReason, StreamEvent};
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::response::{WireUsage, finish_reason};
 use crate::failure::from_object;
-use crate::json::{Count, PlainText, Presence, Text, lenient_object};
+use crate::json::{self, Count, PlainText, Presence, Text, lenient_object};
 use crate::likeness::Likeness;
 use crate::sse;
 
@@ -44,7 +43,7 @@ lenient_object! {
     struct ChunkFacts<'a> {
         choices: Option<Vec<ChoiceFacts<'a>>> = "choices",
         usage: Option<WireUsage<'a>> = "usage",
-        error: Option<&'a RawValue> = "error",
+        error: Option<&'a str> = "error",
     }
 }
 
@@ -93,15 +92,15 @@ impl Reader {
                 ..StreamEvent::opaque(raw)
             });
         }
-        let Ok(facts) = serde_json::from_slice::<ChunkFacts<'_>>(&data) else {
+        let Ok(facts) = json::read_bytes::<ChunkFacts<'_>>(&data) else {
             drop(data);
             return Ok(StreamEvent {
                 malformed: true,
                 ..StreamEvent::opaque(raw)
             });
         };
-        if let Some(object) = facts.error.filter(|raw| raw.get() != "null") {
-            let object: Value = serde_json::from_str(object.get()).unwrap_or(Value::Null);
+        if let Some(object) = facts.error {
+            let object: Value = serde_json::from_str(object).unwrap_or(Value::Null);
             return Err(from_object(&object, secrets));
         }
         let choices = facts.choices.unwrap_or_default();

@@ -1,0 +1,111 @@
+"""A pool of language models.
+
+Give every model an alias, say where it lives and what it can do; the pool picks, for each request, the model that fits,
+calls it, and survives its failures::
+
+    from modelpool import ModelCapabilities, ModelPool
+
+    pool = ModelPool()
+    pool.add("fast", provider="openai", model_name="gpt-4o-mini")
+    pool.add(
+        "home",
+        provider="vllm",
+        model_name="qwen3-vl",
+        base_url="http://localhost:8000",
+        capabilities=ModelCapabilities(supports_vision=True, custom_capabilities={"runs_locally": True}),
+    )
+
+    answer = await pool.chat("hello")
+    print(answer.alias, answer.text)
+
+    async for chunk in pool.chat_stream("a secret", requirements={"runs_locally": True}):
+        print(chunk.text, end="")
+"""
+
+from . import _bridge as _bridge
+from ._answers import ChatAnswer, ChatChunk, EmbeddingAnswer, Record
+from ._detector import CapabilityDetector
+from ._errors import (
+    AuthError,
+    BillingError,
+    BudgetExceededError,
+    CallTimeoutError,
+    CancelledCallError,
+    ConfigurationError,
+    ConnectError,
+    ContentFilterError,
+    ContextLengthError,
+    ForbiddenError,
+    InvalidRequestError,
+    InvalidValueError,
+    ModelNotFoundError,
+    ModelPoolError,
+    NoModelFitsError,
+    OverloadedError,
+    PoolStateError,
+    PrefillRefusedError,
+    ProtocolError,
+    RateLimitedError,
+    SelectorError,
+    ServerError,
+    StreamLostError,
+    StructuredOutputError,
+    UnknownRequirementWarning,
+    UnsupportedError,
+)
+from ._native import ModelCapabilities, ModelConfig, __version__
+from ._pool import ModelPool
+from ._providers import LLMProvider, PoolProvider, ProviderFactory
+from ._selectors import CapabilityBasedSelector, CostAwareSelector, LatencyAwareSelector, ModelSelector
+from ._streams import ChatStream, SyncChatStream
+
+LLMCapabilities = ModelCapabilities
+"""Another name that is in use for `ModelCapabilities`."""
+
+__all__ = [
+    "AuthError",
+    "BillingError",
+    "BudgetExceededError",
+    "CallTimeoutError",
+    "CancelledCallError",
+    "CapabilityBasedSelector",
+    "CapabilityDetector",
+    "ChatAnswer",
+    "ChatChunk",
+    "ChatStream",
+    "ConfigurationError",
+    "ConnectError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "CostAwareSelector",
+    "EmbeddingAnswer",
+    "ForbiddenError",
+    "InvalidRequestError",
+    "InvalidValueError",
+    "LLMCapabilities",
+    "LLMProvider",
+    "LatencyAwareSelector",
+    "ModelCapabilities",
+    "ModelConfig",
+    "ModelNotFoundError",
+    "ModelPool",
+    "ModelPoolError",
+    "ModelSelector",
+    "NoModelFitsError",
+    "OverloadedError",
+    "PoolProvider",
+    "PoolStateError",
+    "PrefillRefusedError",
+    "ProtocolError",
+    "ProviderFactory",
+    "RateLimitedError",
+    "Record",
+    "SelectorError",
+    "ServerError",
+    "StreamLostError",
+    "StructuredOutputError",
+    "SyncChatStream",
+    "UnknownRequirementWarning",
+    "UnsupportedError",
+    "__version__",
+]
