@@ -34,7 +34,7 @@ impl Run {
             let among = self.among(&by, prepared);
             // A move that leads nowhere is none.
             if among == Among::Staying {
-                by = Move::Stay;
+                (by, self.next.1) = (Move::Stay, None);
             }
             let narrowed = matches!(among, Among::These(_));
             let request = self.request(prepared, among);
@@ -50,7 +50,7 @@ impl Run {
             let possible = match remedy {
                 Some(Remedy::Trim { window }) => self.trim(prepared, window).await?,
                 Some(Remedy::Widen) => {
-                    by = Move::Anew;
+                    (by, self.next.1) = (Move::Anew, None);
                     true
                 }
                 Some(Remedy::Again) => {
