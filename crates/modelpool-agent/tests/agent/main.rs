@@ -14,3 +14,4 @@ mod phases;
 mod stage;
 mod switching;
 mod turns;
+mod wires;

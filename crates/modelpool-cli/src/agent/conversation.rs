@@ -88,7 +88,7 @@ impl Conversation {
             show.event(&event)?;
             match &event {
                 AgentEvent::Error { metadata, .. } if metadata.code == "no_model_fits" => {
-                    exit = Exit::NothingFits
+                    exit = Exit::NothingFits;
                 }
                 AgentEvent::TurnComplete { metadata, .. } => {
                     if metadata.stopped == Stopped::Done {

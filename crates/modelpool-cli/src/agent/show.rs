@@ -71,6 +71,9 @@ impl Show {
 
     /// Who answers, where it is not simply the one before.
     fn streaming(&mut self, facts: &StreamingFacts) -> Result<(), Failure> {
+        if facts.continues {
+            return Ok(());
+        }
         if std::mem::take(&mut self.streamed) {
             self.end_line()?;
         }

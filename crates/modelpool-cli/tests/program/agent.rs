@@ -200,6 +200,50 @@ fn what_is_piped_in_is_the_message() {
 
 #[cfg(unix)]
 #[test]
+fn tools_of_an_mcp_server_are_offered() {
+    let server = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../modelpool-agent/tests/mcp/server.sh"
+    );
+    let program = folder();
+    let state = tempfile::tempdir().unwrap();
+    let named = format!("shell=sh {server} {}", state.path().display());
+    let ended = program
+        .run(&[
+            "agent",
+            "--json",
+            "--simulated",
+            "--mcp",
+            &named,
+            "use the tool shell__variables",
+        ])
+        .exits(0);
+    let events = events(&ended.stdout);
+    let called = events.iter().filter(|event| event["type"] == "tool_result");
+    let called: Vec<&str> = called
+        .map(|event| event["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert!(called.contains(&"shell__variables"), "{called:?}");
+    // The server and what it started are gone with the program.
+    let pids = std::fs::read_to_string(state.path().join("pids")).unwrap();
+    for pid in pids.lines() {
+        let running = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        assert!(
+            running.is_err() || running.unwrap().contains(") Z "),
+            "{pid} is left behind"
+        );
+    }
+    let ended = program
+        .run(&["agent", "--simulated", "--mcp", "gone=no-such-program", "Hello"])
+        .exits(1);
+    assert!(ended.stderr.contains("gone"), "{ended:?}");
+    program
+        .run(&["agent", "--simulated", "--mcp", "git", "Hello"])
+        .exits(2);
+}
+
+#[cfg(unix)]
+#[test]
 fn told_to_stop_it_ends_the_turn_and_leaves() {
     let program = folder();
     let mut upstream = program.start(&["simulate-upstream", "--json", "--tokens-per-second", "2"]);
