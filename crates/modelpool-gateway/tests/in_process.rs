@@ -46,7 +46,7 @@ async fn calls_streams_lists_and_errors() {
     assert_eq!(status, StatusCode::OK);
     assert!(body.contains(r#""id":"b""#), "{body}");
 
-    let nobody = r#"{"model":"nobody","messages":[]}"#;
+    let nobody = r#"{"model":"nobody","messages":[{"role":"user","content":"hi"}]}"#;
     let (status, _, body) = ask(&house, request("POST", "/v1/chat/completions", nobody)).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(body.contains("model_not_found"), "{body}");
