@@ -211,16 +211,10 @@ impl NativePool {
         call.facts = Arc::default();
         call.options.requirements = read_requirements(requirements)?;
         call.options.preferences = read_requirements(prefer)?;
-        self.explained(py, &call)
-    }
-
-    /// The same for a whole request, with what is inferred from it.
-    fn explain_request<'py>(&self, request: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = request.py();
-        let body = plain::from_python(request, "request")?.to_string();
-        let call = modelpool::Call::read(modelpool::Operation::Chat, body.into())
-            .map_err(|error| errors::of_call(py, &error, None))?;
-        self.explained(py, &call)
+        let explanation = self.held.pool.explain_call(&call).map_err(|error| {
+            selectors::call_failed(py, self.held.selector.as_deref(), &error, &call.request_id)
+        })?;
+        plain::to_python(py, &explanation)
     }
 
     /// How a model did.
@@ -308,13 +302,6 @@ impl NativePool {
             Ok(())
         });
         added.map_err(|error| of_pool(py, &error))
-    }
-
-    fn explained<'py>(&self, py: Python<'py>, call: &modelpool::Call) -> PyResult<Bound<'py, PyAny>> {
-        let explanation = self.held.pool.explain_call(call).map_err(|error| {
-            selectors::call_failed(py, self.held.selector.as_deref(), &error, &call.request_id)
-        })?;
-        plain::to_python(py, &explanation)
     }
 
     /// The error for an alias that no model has.

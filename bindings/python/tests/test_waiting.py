@@ -215,7 +215,9 @@ def test_the_end_of_the_interpreter_is_quiet(upstream, own):
         threading.Thread(target=pool.chat_sync, args=("left behind",), daemon=True).start()
     """
     for _ in range(20):
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30
+        )
         assert (done.returncode, done.stderr) == (0, "")
 
 
