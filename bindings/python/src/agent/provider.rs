@@ -121,7 +121,8 @@ fn read(chunk: &Bytes) -> Chunks {
         ))];
     };
     let mut chunks = Vec::new();
-    if let Value::Object(mut delta) = chunk["choices"][0]["delta"].take() {
+    let delta = chunk.pointer_mut("/choices/0/delta").map(Value::take);
+    if let Some(Value::Object(mut delta)) = delta {
         for member in ["reasoning_content", "reasoning"] {
             if let Some(Value::String(thought)) = delta.get(member) {
                 chunks.push(Ok(ProviderChunk::Thinking(thought.clone())));
