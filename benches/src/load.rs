@@ -279,7 +279,7 @@ impl Call {
     fn request(&self) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::from_static("/v1/chat/completions");
+        *request.uri_mut() = Uri::from_static(self.kind.path());
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.insert(AUTHORIZATION, self.authorization.clone());
@@ -317,6 +317,8 @@ impl Call {
         match self.kind {
             Kind::Stream => check::stream(answer, self.chunks),
             Kind::Plain | Kind::Large => check::plain(answer),
+            Kind::Messages => check::message(answer),
+            Kind::MessagesStream => check::message_stream(answer, self.chunks),
         }
         .map_err(|what| LoadError::Wrong(format!("{what} in {}", quoted(answer))))?;
         Ok(Timing {

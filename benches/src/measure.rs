@@ -41,6 +41,10 @@ pub enum Part {
     PacedStream,
     /// Processor time of plain chats of 200 KB.
     Large,
+    /// Processor time of chats of 1 KB that are translated, beside those that pass through.
+    Translated,
+    /// The same for streams.
+    TranslatedStream,
     /// Time added to the first byte of a stream, one request at a time.
     FirstByte,
     /// Resident memory, idle and with 500 streams open.
@@ -156,6 +160,13 @@ pub async fn measure(settings: &MeasureSettings, progress: impl Fn(Part)) -> Res
                 figures.push(processor_time::measure(&stage, &processor_time::PACED_STREAM).await?);
             }
             Part::Large => figures.push(processor_time::measure(&stage, &processor_time::LARGE).await?),
+            Part::Translated => {
+                figures.push(processor_time::measure_translation(&stage, &processor_time::TRANSLATED).await?);
+            }
+            Part::TranslatedStream => {
+                let workload = &processor_time::TRANSLATED_STREAM;
+                figures.push(processor_time::measure_translation(&stage, workload).await?);
+            }
             Part::FirstByte => figures.push(first_byte::measure(&stage).await?),
             Part::Memory => figures.extend(memory::measure(&stage).await?),
             Part::Start => figures.push(start::measure(&stage).await?),

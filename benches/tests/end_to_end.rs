@@ -67,6 +67,7 @@ fn load(target: SocketAddr, kind: Kind) -> LoadSettings {
 async fn every_kind_is_answered_through_the_proxy() {
     let upstream = start_upstream(Duration::ZERO).await;
     let proxy = start_proxy(upstream, upstream::API_KEY).await;
+    // It translates nothing.
     for kind in [Kind::Plain, Kind::Stream, Kind::Large] {
         let mut load = Load::open(&load(proxy, kind)).await.unwrap();
         for _ in 0..2 {
@@ -123,6 +124,8 @@ async fn broken_answers_never_count() {
     for (answer, kind) in [
         (empty, Kind::Plain),
         (empty, Kind::Stream),
+        (empty, Kind::Messages),
+        (empty, Kind::MessagesStream),
         (only_done, Kind::Stream),
     ] {
         let result = run_load(&load(start_fixed(answer).await, kind)).await;

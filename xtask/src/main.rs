@@ -4,8 +4,8 @@
 //! npm, and runs everything that can tell whether the workspace is sound. `tidy` checks the rules of
 //! the project that no compiler knows. `catalog` makes the snapshot of known models anew.
 //!
-//! [`test`](mod@test) runs the steps that [`steps`] lists, [`clients`] is the step with the real SDKs, and
-//! [`process`] is how all of them start other programs.
+//! [`test`](mod@test) runs the steps that [`steps`] lists, [`clients`] is the step with the real SDKs, [`mcp`] the one with
+//! real MCP servers, and [`process`] is how all of them start other programs.
 
 #![allow(
     clippy::print_stdout,

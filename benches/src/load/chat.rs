@@ -21,6 +21,10 @@ pub enum Kind {
     Stream,
     /// A chat of 200 KB, answered at once with about 1 KB.
     Large,
+    /// The chat of 1 KB as Anthropic's Messages, answered at once: what speaks another wire has to be translated.
+    Messages,
+    /// The same, answered as a stream.
+    MessagesStream,
 }
 
 impl Kind {
@@ -28,22 +32,35 @@ impl Kind {
     #[must_use]
     pub fn request_body(self, model: &str) -> Bytes {
         let paragraphs = match self {
-            Self::Plain | Self::Stream => 1,
             Self::Large => LARGE_BYTES / PARAGRAPH.len(),
+            _ => 1,
         };
-        let body = json!({
-            "messages": [
-                {"role": "system", "content": "You are a careful engineer. Answer in one paragraph, without headings."},
-                {"role": "user", "content": PARAGRAPH},
-                {"role": "assistant", "content": "Before anything else: how many connections are open at that moment, how many of them are idle, and does the number fall again when the load ends?"},
-                {"role": "user", "content": PARAGRAPH.repeat(paragraphs)},
-            ],
-            "model": model,
-            "max_tokens": 300,
-            "stream": self == Self::Stream,
-            "temperature": 0.7,
-        });
+        let system = "You are a careful engineer. Answer in one paragraph, without headings.";
+        let mut messages = vec![
+            json!({"role": "user", "content": PARAGRAPH}),
+            json!({"role": "assistant", "content": "Before anything else: how many connections are open at that moment, how many of them are idle, and does the number fall again when the load ends?"}),
+            json!({"role": "user", "content": PARAGRAPH.repeat(paragraphs)}),
+        ];
+        let mut body = json!({});
+        match self {
+            Self::Messages | Self::MessagesStream => body["system"] = system.into(),
+            _ => messages.insert(0, json!({"role": "system", "content": system})),
+        }
+        body["messages"] = messages.into();
+        body["model"] = model.into();
+        body["max_tokens"] = 300.into();
+        body["stream"] = matches!(self, Self::Stream | Self::MessagesStream).into();
+        body["temperature"] = 0.7.into();
         Bytes::from(body.to_string())
+    }
+
+    /// Where it is sent.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Messages | Self::MessagesStream => "/v1/messages",
+            Self::Plain | Self::Stream | Self::Large => "/v1/chat/completions",
+        }
     }
 }
 
@@ -53,7 +70,7 @@ mod tests {
 
     #[test]
     fn sizes_are_those_that_are_promised() {
-        for kind in [Kind::Plain, Kind::Stream] {
+        for kind in [Kind::Plain, Kind::Stream, Kind::Messages, Kind::MessagesStream] {
             let size = kind.request_body("fast").len();
             assert!((900..=1100).contains(&size), "{kind:?} has {size} bytes");
         }

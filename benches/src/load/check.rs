@@ -77,6 +77,82 @@ pub(super) fn stream(answer: &[u8], chunks: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// An answer in Anthropic's Messages.
+#[derive(Deserialize)]
+struct WholeMessage<'body> {
+    #[serde(borrow)]
+    content: Vec<Block<'body>>,
+    #[serde(borrow)]
+    stop_reason: Option<Cow<'body, str>>,
+}
+
+#[derive(Deserialize)]
+struct Block<'body> {
+    #[serde(borrow)]
+    text: Cow<'body, str>,
+}
+
+/// Checks a whole answer in Anthropic's Messages; the error says what is wrong.
+pub(super) fn message(answer: &[u8]) -> Result<(), String> {
+    let message: WholeMessage<'_> = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    match &message.content[..] {
+        [block] if block.text == PLAIN_CONTENT => {}
+        _ => return Err("another text than the upstream's".to_owned()),
+    }
+    if message.stop_reason.as_deref() != Some("end_turn") {
+        return Err("a stop reason other than `end_turn`".to_owned());
+    }
+    Ok(())
+}
+
+/// An event of a stream in Anthropic's Messages.
+#[derive(Deserialize)]
+struct MessageEvent<'body> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'body, str>,
+    #[serde(borrow, default)]
+    delta: MessageDelta<'body>,
+}
+
+#[derive(Default, Deserialize)]
+struct MessageDelta<'body> {
+    #[serde(borrow, default)]
+    text: Option<Text<'body>>,
+    #[serde(borrow, default)]
+    stop_reason: Option<Text<'body>>,
+}
+
+/// Checks a stream in Anthropic's Messages of what the upstream said in `chunks` chunks, of which the first and the last
+/// have no text; the error says what is wrong.
+pub(super) fn message_stream(answer: &[u8], chunks: usize) -> Result<(), String> {
+    let answer = std::str::from_utf8(answer).map_err(|error| error.to_string())?;
+    let (mut texts, mut reason, mut stopped) = (0, false, false);
+    for data in answer.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let event: MessageEvent<'_> = serde_json::from_str(data).map_err(|error| error.to_string())?;
+        if stopped {
+            return Err(format!("`{}` after the end", event.kind));
+        }
+        if let Some(text) = &event.delta.text {
+            if text.0 != stream_content(texts) {
+                return Err(format!("text {texts}: another than the upstream's"));
+            }
+            texts += 1;
+        }
+        reason |= event
+            .delta
+            .stop_reason
+            .is_some_and(|reason| reason.0 == "end_turn");
+        stopped = event.kind == "message_stop";
+    }
+    if texts + 2 != chunks {
+        return Err(format!("{texts} texts of {chunks} chunks"));
+    }
+    if !reason || !stopped {
+        return Err("a stream without its reason or its end".to_owned());
+    }
+    Ok(())
+}
+
 fn only_choice(json: &[u8]) -> Result<Choice<'_>, String> {
     let completion: Completion<'_> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     let count = completion.choices.len();
@@ -133,6 +209,52 @@ mod tests {
         let mut swapped = events();
         swapped.swap(1, 2);
         assert!(stream(swapped.concat().as_bytes(), 4).is_err());
+    }
+
+    fn message_events() -> Vec<String> {
+        let text = |at| {
+            let delta = serde_json::json!({"type": "text_delta", "text": stream_content(at)});
+            let event = serde_json::json!({"type": "content_block_delta", "index": 0, "delta": delta});
+            format!("event: content_block_delta\ndata: {event}\n\n")
+        };
+        vec![
+            text(0),
+            text(1),
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n".to_owned(),
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_owned(),
+        ]
+    }
+
+    #[test]
+    fn a_stream_of_messages_with_anything_missing_or_added_is_wrong() {
+        message_stream(message_events().concat().as_bytes(), 4).unwrap();
+        for at in 0..message_events().len() {
+            let mut damaged = message_events();
+            damaged.remove(at);
+            assert!(
+                message_stream(damaged.concat().as_bytes(), 4).is_err(),
+                "without event {at}"
+            );
+            let mut doubled = message_events();
+            doubled.push(message_events().swap_remove(at));
+            assert!(
+                message_stream(doubled.concat().as_bytes(), 4).is_err(),
+                "event {at} twice"
+            );
+        }
+    }
+
+    #[test]
+    fn a_whole_message_has_to_have_text_and_reason() {
+        let answer = |text: &str, reason: &str| {
+            let answer =
+                serde_json::json!({"content": [{"type": "text", "text": text}], "stop_reason": reason});
+            message(answer.to_string().as_bytes())
+        };
+        answer(PLAIN_CONTENT, "end_turn").unwrap();
+        assert!(answer("", "end_turn").is_err());
+        assert!(answer(PLAIN_CONTENT, "max_tokens").is_err());
+        assert!(message(b"{\"type\":\"error\"}").is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Processor time per request, user and system, of the proxy's and of the gateway's process.
+//! Processor time per request, user and system: of the proxy's and of the gateway's process, and of one gateway that
+//! translates and passes through.
 
 use std::time::Duration;
 
@@ -73,18 +74,47 @@ pub(super) const LARGE: Workload = Workload {
     target: 1.3,
 };
 
+/// The gateway passes the chat through; it translates the same as Anthropic's Messages.
+pub(super) const TRANSLATED: Workload = Workload {
+    name: "cpu_translated",
+    title: "CPU, 1 KB translated / passed",
+    kind: Kind::Plain,
+    requests: 2_000,
+    connections: 32,
+    gap: Duration::ZERO,
+    target: 3.0,
+};
+
+pub(super) const TRANSLATED_STREAM: Workload = Workload {
+    name: "cpu_translated_stream",
+    title: "CPU, stream translated / passed",
+    kind: Kind::Stream,
+    requests: 256,
+    connections: 32,
+    gap: Duration::ZERO,
+    target: 3.0,
+};
+
+/// The same chat in the dialect that has to be translated.
+fn translated(kind: Kind) -> Kind {
+    match kind {
+        Kind::Stream | Kind::MessagesStream => Kind::MessagesStream,
+        Kind::Plain | Kind::Large | Kind::Messages => Kind::Messages,
+    }
+}
+
 /// One side, with its connections open for all rounds: what opening them costs is no part of a request.
-struct Contender {
-    server: Server,
+struct Contender<'cast> {
+    server: &'cast Server,
     load: Load,
     requests: u64,
     latency: LatencyPair,
 }
 
-impl Contender {
-    async fn new(server: Server, workload: &Workload) -> Result<Self, MeasureError> {
+impl<'cast> Contender<'cast> {
+    async fn new(server: &'cast Server, kind: Kind, workload: &Workload) -> Result<Self, MeasureError> {
         let load = server
-            .open_load(workload.kind, workload.requests, workload.connections)
+            .open_load(kind, workload.requests, workload.connections)
             .await?;
         let requests = workload.requests;
         let mut contender = Self {
@@ -116,10 +146,28 @@ pub(super) async fn measure(stage: &Stage, workload: &Workload) -> Result<Figure
         proxy,
         gateway,
     } = stage.cast(CHUNKS, workload.gap).await?;
-    let mut proxy = Contender::new(proxy, workload).await?;
-    let mut gateway = Contender::new(gateway, workload).await?;
-    let mut rounds = Vec::with_capacity(stage.rounds);
-    for number in 0..stage.rounds {
+    let proxy = Contender::new(&proxy, workload.kind, workload).await?;
+    let gateway = Contender::new(&gateway, workload.kind, workload).await?;
+    beside(workload, stage.rounds, proxy, gateway).await
+}
+
+/// One gateway, which translates in the place of the gateway and passes through in the place of the proxy.
+pub(super) async fn measure_translation(stage: &Stage, workload: &Workload) -> Result<Figure, MeasureError> {
+    let (_upstream, gateway) = stage.gateway_alone(CHUNKS, workload.gap).await?;
+    let passes = Contender::new(&gateway, workload.kind, workload).await?;
+    let translates = Contender::new(&gateway, translated(workload.kind), workload).await?;
+    beside(workload, stage.rounds, passes, translates).await
+}
+
+/// The rounds, one side after the other and then the other way round.
+async fn beside(
+    workload: &Workload,
+    count: usize,
+    mut proxy: Contender<'_>,
+    mut gateway: Contender<'_>,
+) -> Result<Figure, MeasureError> {
+    let mut rounds = Vec::with_capacity(count);
+    for number in 0..count {
         let (first, second) = if number % 2 == 0 {
             (&mut proxy, &mut gateway)
         } else {

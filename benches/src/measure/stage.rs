@@ -58,6 +58,18 @@ impl Stage {
         })
     }
 
+    /// Starts an upstream and the gateway in front of it, without a proxy.
+    pub(super) async fn gateway_alone(
+        &self,
+        chunks: usize,
+        gap: Duration,
+    ) -> Result<(Server, Server), MeasureError> {
+        let (upstream, upstream_port) = self.upstream(chunks, gap).await?;
+        let mut gateway = self.gateway(upstream_port, chunks, 1)?;
+        gateway.first_answer().await?;
+        Ok((upstream, gateway))
+    }
+
     /// Starts an upstream and waits until it answers; returns its port too.
     pub(super) async fn upstream(&self, chunks: usize, gap: Duration) -> Result<(Server, u16), MeasureError> {
         let port = free_port()?;

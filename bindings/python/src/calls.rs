@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use modelpool::{Answer, AnswerBody, Call, Error, ErrorKind, Operation, Usage};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -56,9 +57,8 @@ pub(crate) fn read(held: &Held, operation: &str, request: &Bound<'_, PyAny>) -> 
             ));
         }
     };
-    let body = json::from_python(request, "request")?;
-    let mut call =
-        Call::read(operation, body.to_string().into()).map_err(|error| errors::of_call(py, &error, None))?;
+    let body = Bytes::copy_from_slice(json::written(request, "request")?.as_bytes());
+    let mut call = Call::read(operation, body).map_err(|error| errors::of_call(py, &error, None))?;
     call.request_id = held.pool.new_request_id();
     Ok(call)
 }

@@ -3,7 +3,7 @@
 //! A client written for HTTP is answered exactly as `modelpool serve` would answer it, errors and streams included,
 //! because it is the same code that answers; only the socket is left out.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
@@ -12,13 +12,15 @@ use modelpool_gateway::{Gateway, GatewayOptions, InProcess};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::pool::NativePool;
+use crate::pool::{Held, NativePool};
 use crate::{errors, runtime};
 
 /// Answers requests of HTTP within this process.
 #[pyclass(frozen, module = "modelpool._native")]
 pub(crate) struct NativeGateway {
     inner: InProcess,
+    /// Whoever looks whether the pool is in use finds it so.
+    _held: Arc<Held>,
 }
 
 /// What the answer's body comes from.
@@ -30,9 +32,11 @@ type Headers = Vec<(String, Vec<u8>)>;
 impl NativeGateway {
     #[new]
     fn new(pool: &Bound<'_, NativePool>) -> Self {
-        let gateway = Gateway::new(pool.get().held.pool.clone(), GatewayOptions::default());
+        let held = Arc::clone(&pool.get().held);
+        let gateway = Gateway::new(held.pool.clone(), GatewayOptions::default());
         Self {
             inner: InProcess::new(gateway),
+            _held: held,
         }
     }
 
@@ -162,5 +166,11 @@ async fn part(body: Option<Body>) -> Part {
                 }
             }
         }
+    }
+}
+
+impl Drop for NativeBody {
+    fn drop(&mut self) {
+        runtime::released(self.take());
     }
 }

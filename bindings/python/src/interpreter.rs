@@ -5,6 +5,7 @@
 //! finishes, and nobody else enters. What was to be told then has nobody left to be told to.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -20,13 +21,14 @@ struct Door {
 
 struct State {
     inside: usize,
-    shut: bool,
+    /// The thread that takes the interpreter down, once it does.
+    shut_by: Option<ThreadId>,
 }
 
 static DOOR: Door = Door {
     state: Mutex::new(State {
         inside: 0,
-        shut: false,
+        shut_by: None,
     }),
     left: Condvar::new(),
 };
@@ -37,7 +39,7 @@ struct Inside;
 impl Inside {
     fn enter() -> Option<Self> {
         let mut state = DOOR.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.shut {
+        if state.shut_by.is_some() {
             return None;
         }
         state.inside += 1;
@@ -69,10 +71,12 @@ pub(crate) fn attempted<T>(work: impl FnOnce(Python<'_>) -> PyResult<T>) -> PyRe
 /// What stands in the errors of those who came too late.
 pub(crate) const ENDING: &str = "the interpreter is on its way out";
 
-/// Holds a thread for ever if the interpreter it would return to is on its way out.
+/// Holds a thread for ever if the interpreter it would return to is on its way out. The thread that takes it down
+/// goes on.
 pub(crate) fn stay_out_of_the_end() {
-    let shut = || DOOR.state.lock().unwrap_or_else(PoisonError::into_inner).shut;
-    while shut() {
+    let state = || DOOR.state.lock().unwrap_or_else(PoisonError::into_inner);
+    let this = std::thread::current().id();
+    while state().shut_by.is_some_and(|thread| thread != this) {
         std::thread::park();
     }
 }
@@ -82,7 +86,7 @@ pub(crate) fn stay_out_of_the_end() {
 pub(crate) fn shut_door(py: Python<'_>) {
     py.detach(|| {
         let mut state = DOOR.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.shut = true;
+        state.shut_by = Some(std::thread::current().id());
         let waiting = DOOR
             .left
             .wait_timeout_while(state, PATIENCE, |state| state.inside > 0);

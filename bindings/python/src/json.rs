@@ -1,24 +1,55 @@
 //! Between Python's objects and JSON.
+//!
+//! Python's own `json` reads its objects: it is as fast as walking them from here, notices circles and numbers that JSON
+//! lacks, and takes along what knows how to become plain. A few scalars by name, as most requirements are, are read
+//! without it.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
-use pythonize::{depythonize, pythonize};
-use serde_json::{Map, Value};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString};
+use pythonize::pythonize;
+use serde_json::{Map, Number, Value};
 
 use crate::errors;
 
-/// Plain objects of Python as JSON; `what` names them in the error.
-///
-/// What is not plain but knows how to become so (models of pydantic, other mappings) is made plain by Python first.
+/// An object of Python as written JSON; `what` names it in the error.
+pub(crate) fn written<'py>(object: &Bound<'py, PyAny>, what: &str) -> PyResult<Bound<'py, PyBytes>> {
+    static WRITTEN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let write = WRITTEN.import(object.py(), "modelpool._plain", "written")?;
+    Ok(write.call1((object, what))?.cast_into()?)
+}
+
+/// The same as a value.
 pub(crate) fn from_python(object: &Bound<'_, PyAny>, what: &str) -> PyResult<Value> {
-    if let Ok(value) = depythonize(object) {
-        return Ok(value);
+    if let Ok(dict) = object.cast_exact::<PyDict>()
+        && let Some(members) = scalars(dict)
+    {
+        return Ok(Value::Object(members));
     }
-    let py = object.py();
-    let plain = py
-        .import("modelpool._plain")?
-        .call_method1("plain", (object, what))?;
-    depythonize(&plain).map_err(|error| errors::value(py, format!("{what}: {error}")))
+    let bytes = written(object, what)?;
+    serde_json::from_slice(bytes.as_bytes())
+        .map_err(|error| errors::value(object.py(), format!("{what}: {error}")))
+}
+
+/// The members of a dict that has names and scalars alone.
+fn scalars(dict: &Bound<'_, PyDict>) -> Option<Map<String, Value>> {
+    let mut members = Map::new();
+    for (key, value) in dict {
+        let key = key.cast_exact::<PyString>().ok()?.to_str().ok()?.to_owned();
+        let value = if let Ok(truth) = value.cast_exact::<PyBool>() {
+            Value::Bool(truth.is_true())
+        } else if let Ok(text) = value.cast_exact::<PyString>() {
+            Value::String(text.to_str().ok()?.to_owned())
+        } else if value.cast_exact::<PyInt>().is_ok() {
+            Value::from(value.extract::<i64>().ok()?)
+        } else if let Ok(number) = value.cast_exact::<PyFloat>() {
+            Value::Number(Number::from_f64(number.value())?)
+        } else {
+            return None;
+        };
+        members.insert(key, value);
+    }
+    Some(members)
 }
 
 /// The same for an object with members; `None` is one without.

@@ -10,6 +10,7 @@ use modelpool::{
     read_config,
 };
 use pyo3::exceptions::PyUserWarning;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::{Value, json};
@@ -210,16 +211,10 @@ impl NativePool {
         call.facts = Arc::default();
         call.options.requirements = read_requirements(requirements)?;
         call.options.preferences = read_requirements(prefer)?;
-        self.explained(py, &call)
-    }
-
-    /// The same for a whole request, with what is inferred from it.
-    fn explain_request<'py>(&self, request: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = request.py();
-        let body = plain::from_python(request, "request")?.to_string();
-        let call = modelpool::Call::read(modelpool::Operation::Chat, body.into())
-            .map_err(|error| errors::of_call(py, &error, None))?;
-        self.explained(py, &call)
+        let explanation = self.held.pool.explain_call(&call).map_err(|error| {
+            selectors::call_failed(py, self.held.selector.as_deref(), &error, &call.request_id)
+        })?;
+        plain::to_python(py, &explanation)
     }
 
     /// How a model did.
@@ -232,6 +227,22 @@ impl NativePool {
         let periods = plain::to_python(py, &report)?.cast_into::<PyDict>()?;
         dict.update(periods.as_mapping())?;
         Ok(dict.into_any())
+    }
+
+    /// A selector that refers to its pool is garbage with it, unless a call is under way.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.held.selector {
+            Some(selector) if Arc::strong_count(&self.held) == 1 => selector.traverse(&visit),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        if let Some(selector) = &self.held.selector
+            && Arc::strong_count(&self.held) == 1
+        {
+            selector.clear();
+        }
     }
 
     /// The breakers of all models.
@@ -291,13 +302,6 @@ impl NativePool {
             Ok(())
         });
         added.map_err(|error| of_pool(py, &error))
-    }
-
-    fn explained<'py>(&self, py: Python<'py>, call: &modelpool::Call) -> PyResult<Bound<'py, PyAny>> {
-        let explanation = self.held.pool.explain_call(call).map_err(|error| {
-            selectors::call_failed(py, self.held.selector.as_deref(), &error, &call.request_id)
-        })?;
-        plain::to_python(py, &explanation)
     }
 
     /// The error for an alias that no model has.

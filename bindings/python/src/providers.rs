@@ -154,9 +154,12 @@ impl PythonTransport {
     }
 }
 
+/// Status, headers, body.
+type Refusal = (u16, Vec<(String, String)>, Vec<u8>);
+
 /// What was raised, as the answer a server would have refused with.
 fn refusal(error: &PyErr) -> Result<Response<BodyStream>, TransportError> {
-    let told = interpreter::attempted(|py| -> PyResult<(u16, Vec<(String, String)>, Vec<u8>)> {
+    let told = interpreter::attempted(|py| -> PyResult<Refusal> {
         let module = py.import("modelpool._providers")?;
         module.call_method1("refusal", (error.value(py),))?.extract()
     });

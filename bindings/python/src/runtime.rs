@@ -191,6 +191,7 @@ pub(crate) fn block<T: Send + 'static>(
                 };
             }
         });
+        released(work);
         interpreter::stay_out_of_the_end();
         outcome
     })
@@ -205,16 +206,16 @@ fn poll_once<T: Send>(py: Python<'_>, runtime: &Runtime, work: &mut Work<T>) -> 
 }
 
 /// Lets go of something whose drop may end a call, where tokio's timers and sockets are at hand.
+pub(crate) fn released<T>(held: T) {
+    let started = STARTED.get().and_then(Option::as_ref);
+    let started = started.filter(|started| started.process == std::process::id());
+    let _entered = started.map(|started| started.runtime.enter());
+    drop(held);
+}
+
+/// The same, with the interpreter lock released.
 pub(crate) fn release<T: Send>(py: Python<'_>, held: T) {
-    match STARTED.get() {
-        Some(Some(started)) if started.process == std::process::id() => {
-            py.detach(|| {
-                let _entered = started.runtime.enter();
-                drop(held);
-            });
-        }
-        _ => drop(held),
-    }
+    py.detach(|| released(held));
 }
 
 /// What was there at once, for `await`.

@@ -16,6 +16,7 @@ use modelpool::{
     Candidate, Candidates, Clock, Error, ModelEntry, Ranking, RequestFacts, SelectContext, Selector,
     SelectorError, Snapshot, SystemClock, selectors,
 };
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::Map;
@@ -46,7 +47,8 @@ pub(crate) fn with_context<T>(context: Option<Py<PyAny>>, ask: impl FnOnce() -> 
 
 /// A selector written in Python.
 pub(crate) struct PythonSelector {
-    object: Py<PyAny>,
+    /// Taken away where it is garbage together with its pool.
+    object: Mutex<Option<Py<PyAny>>>,
     name: String,
     entries: Arc<Entries>,
     /// What it raised, with the words by which it is found again.
@@ -74,10 +76,25 @@ impl PythonSelector {
         }
         Ok(Self {
             name: object.get_type().name()?.to_string(),
-            object: object.clone().unbind(),
+            object: Mutex::new(Some(object.clone().unbind())),
             entries,
             causes: Mutex::default(),
         })
+    }
+
+    /// Shows the garbage collector what it holds.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever has the lock is using it, and it is no garbage.
+        match self.object.try_lock() {
+            Ok(object) => visit.call(&*object),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Lets go of what is garbage.
+    pub(crate) fn clear(&self) {
+        let object = self.object.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(object);
     }
 
     /// The exception behind an error of this selector, as far as `message` shows it.
@@ -159,7 +176,14 @@ impl PythonSelector {
             Some(given) => given.into_bound(py),
             None => request_context(py, context)?.into_any(),
         };
-        self.object
+        let object = {
+            let held = self.object.lock().unwrap_or_else(PoisonError::into_inner);
+            held.as_ref().map(|object| object.clone_ref(py))
+        };
+        let Some(object) = object else {
+            return Err(errors::of_code(py, "pool", "the selector is gone with its pool"));
+        };
+        object
             .bind(py)
             .call_method1(pyo3::intern!(py, "select_model"), (models, requirements, context))
     }

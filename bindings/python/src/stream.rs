@@ -185,6 +185,13 @@ impl NativeStream {
     }
 }
 
+impl Drop for NativeStream {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut *self.lock(), State::Done);
+        runtime::released(state);
+    }
+}
+
 /// Waits for the next events, and takes along those that are there already; `None` after the end.
 fn batch(held: &Held, state: State) -> impl Future<Output = Option<Batch>> + Send + 'static + use<> {
     let pool = held.pool.clone();

@@ -85,7 +85,9 @@ async def test_tools(pool, simulator, own):
 
 
 async def test_pictures_are_a_requirement(upstream, own):
-    pool = ModelPool().add("blind", "openai_compatible", own, ModelCapabilities(supports_vision=False), base_url=upstream)
+    pool = ModelPool().add(
+        "blind", "openai_compatible", own, ModelCapabilities(supports_vision=False), base_url=upstream
+    )
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "what is this?"}, picture]}]
     with pytest.raises(NoModelFitsError) as caught:
@@ -138,7 +140,13 @@ async def test_failover_within_the_pool(pool, simulator, own, upstream, new_name
 
 
 async def test_preferences_and_restrictions(pool, upstream, own):
-    pool.add("dear", "openai_compatible", own, ModelCapabilities(cost_per_1k_tokens=9, custom_capabilities={"tier": "gold"}), base_url=upstream)
+    pool.add(
+        "dear",
+        "openai_compatible",
+        own,
+        ModelCapabilities(cost_per_1k_tokens=9, custom_capabilities={"tier": "gold"}),
+        base_url=upstream,
+    )
     assert (await pool.chat("hello")).alias == "one"
     assert (await pool.chat("hello", prefer={"tier": "gold"})).alias == "dear"
     assert (await pool.chat("hello", requirements={"tier": "gold"})).alias == "dear"
@@ -204,6 +212,14 @@ async def test_requests_that_are_wrong(pool):
         await pool.chat("hello", model="on")
     with pytest.raises(InvalidValueError, match=r"request.messages\[0\].content: object is not JSON"):
         await pool.chat([{"role": "user", "content": object()}])
+    with pytest.raises(InvalidValueError, match=r"request.temperature: nan is no number of JSON"):
+        await pool.chat("hello", temperature=float("nan"))
+    circle: list = []
+    circle.append(circle)
+    with pytest.raises(InvalidValueError, match="within itself"):
+        await pool.chat(circle)
+    with pytest.raises(InvalidValueError, match=r"request.messages\[0\].content: .*surrogates not allowed"):
+        await pool.chat("\ud800")
     with pytest.raises(InvalidValueError, match="chat_stream"):
         await pool.chat("hello", stream=True)
 

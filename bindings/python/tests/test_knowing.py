@@ -2,7 +2,15 @@
 
 import pytest
 
-from modelpool import CapabilityDetector, LLMProvider, ModelCapabilities, ModelNotFoundError, ModelPool, ProviderFactory
+from modelpool import (
+    CapabilityDetector,
+    LLMProvider,
+    ModelCapabilities,
+    ModelNotFoundError,
+    ModelPool,
+    ProviderFactory,
+    RateLimitedError,
+)
 
 
 async def test_warmup(pool):
@@ -17,7 +25,7 @@ async def test_statistics(pool, simulator, own):
     assert before["avg_latency"] is None and before["total_tokens"] == 0 and before["success_rate"] is None
     answer = await pool.chat("hello")
     simulator.fail(own, kind="status", status=429)
-    with pytest.raises(Exception):
+    with pytest.raises(RateLimitedError):
         await pool.chat("hello", model="one")
     stats = pool.get_performance_stats("one")
     assert 0 < stats["avg_latency"] < 60_000, "milliseconds"

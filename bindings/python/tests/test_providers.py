@@ -109,7 +109,9 @@ async def test_deltas_and_chunks(register):
         async def generate_stream(self, messages, tools=None, **options):
             yield {"content": "thinking"}
             yield {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": '{"a"'}}]}
-            yield {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}}]}
+            yield {
+                "choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}}]
+            }
             yield {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 
     register("calling", Calling)

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import pytest
 
@@ -240,6 +241,27 @@ def test_selectors_that_only_look_like_one():
     assert filled(Duck()).select().alias == "b"
     with pytest.raises(InvalidValueError):
         ModelPool(selector=object())
+
+
+def test_a_pool_and_its_selector_are_collected_together():
+    selector = Recording()
+    selector.pool = filled(selector)
+    gone = weakref.ref(selector)
+    del selector
+    gc.collect()
+    assert gone() is None
+
+
+async def test_nothing_is_collected_under_a_call(own, upstream):
+    selector = Recording()
+    selector.pool = ModelPool(selector=selector)
+    selector.pool.add("one", "openai_compatible", own, ModelCapabilities(), base_url=upstream)
+    asked = selector.asked
+    stream = selector.pool.chat_stream("hello")
+    del selector
+    gc.collect()
+    assert "hello" in await stream.read()
+    assert len(asked) == 1
 
 
 def test_objects_of_a_pool_outlive_it():

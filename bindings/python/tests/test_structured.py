@@ -7,7 +7,14 @@ from typing import Optional
 
 import pytest
 
-from modelpool import InvalidValueError, LLMProvider, ModelCapabilities, ModelPool, ProviderFactory, StructuredOutputError
+from modelpool import (
+    InvalidValueError,
+    LLMProvider,
+    ModelCapabilities,
+    ModelPool,
+    ProviderFactory,
+    StructuredOutputError,
+)
 
 pydantic = pytest.importorskip("pydantic")
 

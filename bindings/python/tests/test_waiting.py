@@ -202,6 +202,25 @@ def test_processes_that_are_spawned(pool, upstream, own):
         assert processes.apply(_in_a_process, (upstream, own)) == "one"
 
 
+def test_the_end_of_the_interpreter_is_quiet(upstream, own):
+    program = f"""
+        import asyncio, threading
+        from modelpool import ModelPool
+        pool = ModelPool().add("one", "openai_compatible", {own!r}, base_url={upstream!r})
+        async def main():
+            asyncio.ensure_future(pool.chat("never awaited"))
+            async for _ in pool.chat_stream("hello"):
+                pass
+        asyncio.run(main())
+        threading.Thread(target=pool.chat_sync, args=("left behind",), daemon=True).start()
+    """
+    for _ in range(20):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def resident_kb():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `thinking` | what the model thinks, or what the agent is about to do | at any time |
 //! | `context` | | phases 1 and 2 are done: what was found, what was kept |
-//! | `llm_streaming` | | a model begins to answer; what was streamed in this round before is void |
+//! | `llm_streaming` | | a model begins to answer; what was streamed in this round before is void, unless it `continues` |
 //! | `response_delta` | a piece of the answer | phase 3 |
 //! | `tool_call` | | a tool begins |
 //! | `tool_progress` | the tool's word of how far it is | phase 4 |
@@ -64,7 +64,7 @@ pub enum AgentEvent {
         /// What was found and kept.
         metadata: Box<ContextFacts>,
     },
-    /// A model begins to answer. What was streamed in this round before is void.
+    /// A model begins to answer. What was streamed in this round before is void, unless it `continues`.
     LlmStreaming {
         /// Nothing.
         content: String,
@@ -175,6 +175,8 @@ pub struct StreamingFacts {
     pub notes: Vec<String>,
     /// Why another model than that of the round before was asked for; null where the pool picked, or the loop stays.
     pub moved: Option<&'static str>,
+    /// It goes on with an answer that another model began, and what was streamed before stands.
+    pub continues: bool,
 }
 
 /// Whose piece of text it is.

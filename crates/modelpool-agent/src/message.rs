@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::generator::Senses;
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -105,6 +107,29 @@ impl Message {
     /// A message of these members, which include a role.
     pub(crate) fn of_members(members: Map<String, Value>) -> Self {
         Self(members)
+    }
+
+    /// The same with words in place of what a model does not take; `None` where it holds nothing of it.
+    pub(crate) fn in_words(&self, lacks: Senses) -> Option<Self> {
+        let Some(Value::Array(parts)) = self.0.get("content") else {
+            return None;
+        };
+        let words = |part: &Value| match part["type"].as_str() {
+            Some("image_url") if lacks.pictures => Some("[a picture was shown here]"),
+            Some("input_audio") if lacks.recordings => Some("[a recording was played here]"),
+            Some("file") if lacks.files => Some("[a file was given here]"),
+            _ => None,
+        };
+        parts.iter().find_map(words)?;
+        let parts = parts.iter().map(|part| match words(part) {
+            Some(words) => json!({"type": "text", "text": words}),
+            None => part.clone(),
+        });
+        let mut message = self.clone();
+        message
+            .0
+            .insert("content".to_owned(), parts.collect::<Vec<_>>().into());
+        Some(message)
     }
 
     /// The same without what its model reasoned, which nobody else can use and which ends with its tool loop.
@@ -259,6 +284,20 @@ mod tests {
             let mistake = Message::from_json(value).expect_err("no message").to_string();
             assert!(mistake.contains(words), "{mistake}");
         }
+    }
+
+    #[test]
+    fn what_a_model_does_not_take_is_told_in_words() {
+        let lacks = |pictures, files| Senses {
+            pictures,
+            files,
+            ..Senses::default()
+        };
+        let message = Message::user_with_images("look", ["data:,"]);
+        assert_eq!(message.in_words(lacks(false, true)), None);
+        let told = message.in_words(lacks(true, false)).map(|told| told.text());
+        assert_eq!(told.as_deref(), Some("look\n[a picture was shown here]"));
+        assert_eq!(Message::user("look").in_words(lacks(true, true)), None);
     }
 
     #[test]

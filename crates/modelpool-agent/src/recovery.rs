@@ -14,6 +14,7 @@
 use modelpool::{Error, ErrorKind, NoModelFits};
 
 use crate::aggregate::Spoken;
+use crate::tool::border;
 use crate::{Message, Role};
 
 /// What is done about an error of a model.
@@ -92,7 +93,7 @@ pub(crate) fn shorten(messages: &mut [Spoken], tokens: u64, count: impl Fn(&Mess
         let kept = ((text.len() as f64 * share.max(0.0)) as usize)
             .max(SHORTEST_BYTES)
             .min(text.len());
-        let kept = text.floor_char_boundary(kept);
+        let kept = border(&text, kept);
         let id = spoken.message.tool_call_id().unwrap_or_default();
         let cut = format!(
             "{}\n[{} of {} bytes were left out here: the conversation became too long]",

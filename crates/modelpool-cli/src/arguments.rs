@@ -361,6 +361,7 @@ Examples:
   modelpool agent --folder notes \"What did I plan for May?\"
   modelpool agent --write \"Write a summary of README.md to SUMMARY.md\"
   modelpool agent --budget 0.05 --rounds 8 \"Find the bug in src\"
+  modelpool agent --mcp \"git=uvx mcp-server-git\" \"What changed last week?\"
   modelpool agent --simulated \"Please use the tool list_folder\"   no key, no network")]
 pub(crate) struct AgentArguments {
     /// The message; several words are joined
@@ -382,6 +383,10 @@ pub(crate) struct AgentArguments {
     /// What the models have to meet: KEY=VALUE, or a JSON object; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) require: Vec<String>,
+
+    /// Tools of an MCP server: a program with its arguments, or an address; may be given several times
+    #[arg(long, value_name = "NAME=COMMAND|URL")]
+    pub(crate) mcp: Vec<String>,
 
     /// The instructions, in place of the usual ones
     #[arg(long, value_name = "TEXT")]

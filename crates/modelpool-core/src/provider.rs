@@ -63,6 +63,9 @@ pub struct RequestBody {
     /// The content type of a form (`multipart/form-data`), with its boundary; `None` for JSON. In a form `spots`
     /// are those of its parts.
     pub form: Option<HeaderValue>,
+    /// The header `anthropic-beta` of a caller in Anthropic's dialect: features that the body may use. It is for models of
+    /// that wire; no other header of a caller's goes to a model.
+    pub beta: Option<HeaderValue>,
     /// The caller asked for usage at the end of the stream.
     pub wants_usage: bool,
 }

@@ -22,7 +22,7 @@ use modelpool_core::{
     BoxFuture, Error, ErrorKind, FinishReason, ModelIndex, ReplyHead, StreamEvent, TimeoutKind, Usage,
     WholeReply,
 };
-use modelpool_providers::{event_edits, kept_answer};
+use modelpool_providers::{Sequel, kept_answer, sequel};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::attempt::{Accepted, AcceptedBody, Flow, incomplete, malformed};
@@ -167,44 +167,26 @@ struct Flowing {
 }
 
 /// What the caller has read, for a call that goes on from there.
-#[derive(Default)]
 struct Delivered {
     /// False where the answer could not be continued anyway; nothing is kept then.
     kept: bool,
     text: String,
-    first: Option<StreamEvent>,
-    /// The last event with text, in dialects where it shows where in the answer the text stands.
-    last: Option<StreamEvent>,
-    keeps_last: bool,
+    /// `None` where nothing was kept from the beginning.
+    sequel: Option<Box<dyn Sequel>>,
 }
 
 impl Delivered {
     fn note(&mut self, event: &StreamEvent) {
-        if !self.kept {
+        let Some(sequel) = self.sequel.as_mut().filter(|_| self.kept) else {
             return;
+        };
+        let text = if event.meaningful { event.text() } else { "".into() };
+        self.text.push_str(&text);
+        let remembered = event.end_mark || event.raw.is_empty() || sequel.told(event, &text);
+        if event.other_output || !remembered || self.text.len() > MAX_DELIVERED_BYTES {
+            self.kept = false;
+            self.text = String::new();
         }
-        if event.other_output || self.text.len() > MAX_DELIVERED_BYTES {
-            *self = Self::default();
-            return;
-        }
-        if event.meaningful {
-            let text = event.text();
-            self.text.push_str(&text);
-            if self.keeps_last && !text.is_empty() {
-                self.last = Some(copied(event));
-            }
-        }
-        if self.first.is_none() && !event.end_mark && !event.raw.is_empty() {
-            self.first = Some(copied(event));
-        }
-    }
-}
-
-/// A copy, so that the whole part an event came in is not kept as long as the stream.
-fn copied(event: &StreamEvent) -> StreamEvent {
-    StreamEvent {
-        raw: Bytes::copy_from_slice(&event.raw),
-        ..event.clone()
     }
 }
 
@@ -243,9 +225,7 @@ impl AnswerStream {
     ) -> Self {
         let now = Instant::now();
         let on_loss = walk.pool.inner.on_loss;
-        let kept = on_loss == OnLoss::Continue
-            && event_edits(walk.call.body.dialect).is_some()
-            && may_continue(&walk.call.facts, 0).is_ok();
+        let kept = on_loss == OnLoss::Continue && may_continue(&walk.call.facts, 0).is_ok();
         if !kept {
             // Nobody will send the body again.
             walk.call.body.bytes = Bytes::new();
@@ -262,8 +242,8 @@ impl AnswerStream {
             ready: VecDeque::new(),
             delivered: Delivered {
                 kept,
-                keeps_last: event_edits(walk.call.body.dialect).is_some_and(|edits| edits.text_has_a_place),
-                ..Delivered::default()
+                text: String::new(),
+                sequel: kept.then(|| sequel(walk.call.body.dialect)),
             },
             finish: None,
             continued: 0,
@@ -359,11 +339,11 @@ impl AnswerStream {
         if event.other_output || event.opens {
             note_issued(flowing, self.dialect, &event, &self.alias);
         }
-        let Some(join) = &mut flowing.join else {
+        let (Some(join), Some(sequel)) = (&mut flowing.join, &mut self.delivered.sequel) else {
             return Ok(Some(event));
         };
         let total = flowing.walk.settling.usage();
-        let joined = join.take(event, &total).inspect_err(|_| {
+        let joined = join.take(event, sequel.as_mut(), &total).inspect_err(|_| {
             flowing.walk.restart(flowing.index);
         })?;
         self.ready.extend(joined);
@@ -467,11 +447,8 @@ impl AnswerStream {
     ) -> Option<Result<StreamEvent, Error>> {
         let accepted = outcome.ok().and_then(|accepted| {
             let continuation = accepted.continuation.as_ref()?;
-            let join = Join::new(
-                self.dialect,
-                continuation,
-                [&self.delivered.first, &self.delivered.last],
-            )?;
+            self.delivered.sequel.as_mut()?.take_over();
+            let join = Join::new(continuation);
             match accepted.body {
                 AcceptedBody::Stream(flow) => Some((
                     accepted.number,

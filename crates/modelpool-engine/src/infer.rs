@@ -67,6 +67,24 @@ pub fn infer(facts: &RequestFacts, from_words: bool) -> Requirements {
     needed.into_inferred()
 }
 
+/// Characters of text up to which the sizes of plain text alone ask for no larger window than that; `None` where
+/// they never do.
+///
+/// ```
+/// use modelpool_engine::infer::most_characters;
+/// assert_eq!(most_characters(8_000), Some(20_000));
+/// assert_eq!(most_characters(16_000), Some(50_000));
+/// assert_eq!(most_characters(32_000), None);
+/// ```
+#[must_use]
+pub fn most_characters(window: u64) -> Option<u64> {
+    let beyond = WINDOW_BY_CHARACTERS.into_iter().rev();
+    beyond
+        .into_iter()
+        .find(|(_, asked)| *asked > window)
+        .map(|(characters, _)| characters)
+}
+
 fn window(facts: &RequestFacts, from_words: bool) -> u64 {
     let estimate = match facts.operation {
         Operation::Chat | Operation::Completions | Operation::Images => {

@@ -16,7 +16,7 @@ use crate::access_log;
 use crate::endpoint::{Endpoint, key_to_header};
 use crate::failure::Failure;
 use crate::request_body;
-use crate::request_head::{add_requirements, check_size, request_id};
+use crate::request_head::{add_requirements, beta, check_size, request_id};
 use crate::streaming::{Calling, Speech, StreamBody};
 
 /// A call, from its request to the beginning of its answer.
@@ -145,6 +145,9 @@ async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) ->
     };
     let mut call = call.map_err(|error| Failure::from_error(&error))?;
     add_requirements(&head.headers, &mut call.options).map_err(|error| Failure::from_error(&error))?;
+    if endpoint.dialect == Dialect::Anthropic {
+        call.body.beta = beta(&head.headers).map_err(|error| Failure::from_error(&error))?;
+    }
     call.scope = scope;
     call.trace = CallerTrace::read(&head.headers);
     Ok(call)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use modelpool::{Error, ErrorKind, RequestOptions};
 use serde_json::Value;
 
@@ -58,4 +58,19 @@ pub(crate) fn add_requirements(headers: &HeaderMap, options: &mut RequestOptions
         options.require(&value)?;
     }
     Ok(())
+}
+
+/// The features of Anthropic's that a caller asks for; all such headers as one, `None` where there is none.
+pub(crate) fn beta(headers: &HeaderMap) -> Result<Option<HeaderValue>, Error> {
+    const NAME: &str = "anthropic-beta";
+    let values: Vec<&[u8]> = headers.get_all(NAME).iter().map(HeaderValue::as_bytes).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let all = HeaderValue::from_bytes(&values.join(&b","[..]));
+    let all = all.ok().filter(|all| all.to_str().is_ok());
+    all.map(Some).ok_or_else(|| {
+        let message = format!("the header {NAME} holds characters that are not visible ASCII");
+        Error::new(ErrorKind::InvalidRequest, message).with_param(NAME)
+    })
 }

@@ -69,6 +69,7 @@ pub fn read_chat(dialect: Dialect, bytes: Bytes, address: &AddressedCall) -> Res
             bytes: bytes.clone(),
             spots,
             form: None,
+            beta: None,
             // These dialects always say what was used.
             wants_usage: true,
         },

@@ -135,6 +135,7 @@ pub fn read_embeddings(
             bytes: bytes.clone(),
             spots: Spots::default(),
             form: None,
+            beta: None,
             wants_usage: true,
         },
         facts,

@@ -12,6 +12,7 @@
 //! | Gemini | `inputTokenLimit`, `outputTokenLimit`, `supportedGenerationMethods` (<https://ai.google.dev/api/models>) |
 //! | Anthropic | `max_input_tokens`, `max_tokens` (<https://docs.anthropic.com/en/api/models-list>) |
 //! | Cohere | `context_length`, `endpoints`, `features` (<https://docs.cohere.com/reference/list-models>) |
+//! | llama.cpp | `meta.n_ctx`, of one slot, as the server gives it; `architecture` (seen at b11549, 2026-11-27) |
 //! | Ollama | `capabilities` as a list, in `/api/show` (<https://github.com/ollama/ollama/blob/main/docs/api.md>) |
 //!
 //! Ollama's own figure of the context is what the model was trained for, not what the server gives it, and is left out.
@@ -37,6 +38,7 @@ pub(crate) fn find(answer: &Value, model: &str) -> Option<ListedModel> {
                 "/max_context_length",
                 "/inputTokenLimit",
                 "/max_input_tokens",
+                "/meta/n_ctx",
             ],
         ),
         max_tokens: first_number(
@@ -153,6 +155,14 @@ mod tests {
                 Some(1_048_576),
                 Some(65_536),
                 vec![(Flag::Embeddings, false)],
+            ),
+            (
+                json!({"models": [{"name": "m", "capabilities": ["completion"]}], "data": [{"id": "m",
+                    "architecture": {"input_modalities": ["text"]},
+                    "meta": {"n_ctx": 4096, "n_ctx_train": 8192, "n_params": 129_728}}]}),
+                Some(4096),
+                None,
+                vec![(Flag::Vision, false), (Flag::Audio, false)],
             ),
             (
                 json!({"capabilities": ["completion", "tools"], "model_info": {"llama.context_length": 8192}}),

@@ -195,6 +195,7 @@ pub fn read_form(
                 first_member: first,
             },
             form: Some(content_type.clone()),
+            beta: None,
             wants_usage: false,
             bytes,
         },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Uri;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{HeaderName, Uri};
 use modelpool_core::provider::{CallLimits, Dialect};
 use modelpool_core::{
     BoxFuture, Clock, Error, ErrorKind, Flag, ListedModel, ModelConfig, Operation, Provider, ProviderRequest,
@@ -134,6 +134,9 @@ impl WireProvider {
             }
         };
         let mut sent = self.exchange.call(&uri, body, request.trace);
+        if let Some(beta) = &request.body.beta {
+            add_beta(sent.headers_mut(), beta)?;
+        }
         self.sign(&mut sent)?;
         let mut answered = self.exchange.send(sent, &request.limits, stream).await?;
         answered.head.dropped = dropped;
@@ -246,6 +249,19 @@ fn address_of(url: String) -> Result<Uri, Error> {
     })
 }
 
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// Asks for a caller's features beside those of the configuration.
+fn add_beta(headers: &mut HeaderMap, callers: &HeaderValue) -> Result<(), Error> {
+    let both = match headers.get(BETA) {
+        None => callers.clone(),
+        Some(own) => HeaderValue::from_bytes(&[own.as_bytes(), b",", callers.as_bytes()].concat())
+            .map_err(|error| Error::new(ErrorKind::InvalidRequest, format!("`{BETA}`: {error}")))?,
+    };
+    headers.insert(BETA, both);
+    Ok(())
+}
+
 /// Whether a body carries signatures of another wire's models, which the vendor would refuse.
 fn has_strangers(body: &[u8]) -> bool {
     memchr::memmem::find(body, Signature::MARK.as_bytes()).is_some()
@@ -266,7 +282,9 @@ pub(crate) async fn call_translated(
         model: &request.model_name,
         stream,
     };
-    let Written { body, dropped } = translated(wire, request, &target, defaults)?;
+    let Written { body, mut dropped } = translated(wire, request, &target, defaults)?;
+    // What the body uses of these features was read by name, or refused.
+    dropped.extend(request.body.beta.as_ref().map(|_| BETA.as_str().to_owned()));
     let mut sent = exchange.call(uri, body, request.trace);
     sign(&mut sent)?;
     let mut answered = exchange.send(sent, &request.limits, stream).await?;

@@ -277,6 +277,42 @@ mod tests {
         }
     }
 
+    struct Elsewhere;
+
+    impl FurtherProviders for Elsewhere {
+        fn find(&self, name: &str) -> Option<Constructor> {
+            let make = |_: &ModelConfig, _: &ProviderContext| {
+                Err(Error::new(ErrorKind::Configuration, "found, and asked"))
+            };
+            ["mine", "openai"]
+                .contains(&name)
+                .then(|| Arc::new(make) as Constructor)
+        }
+
+        fn names(&self) -> Vec<String> {
+            vec!["mine".to_owned()]
+        }
+    }
+
+    #[test]
+    fn providers_registered_elsewhere_come_before_vendors() {
+        let context = ProviderContext {
+            transport: Arc::new(HttpTransport::new()),
+            environment: Arc::new(|_| None),
+            clock: Arc::new(SystemClock),
+        };
+        let mut registry = ProviderRegistry::new();
+        assert!(registry.check("mine").is_err());
+        registry.look_up(Arc::new(Elsewhere));
+        for provider in ["mine", "openai"] {
+            let refused = registry.create(&ModelConfig::new("a", provider, "m"), &context);
+            let error = refused.unwrap_err();
+            assert_eq!((error.message(), error.alias()), ("found, and asked", Some("a")));
+        }
+        let message = registry.check("mines").unwrap_err();
+        assert!(message.contains("did you mean `mine`?"), "{message}");
+    }
+
     const CREDENTIALS: &[(&str, &str)] = &[
         ("AWS_ACCESS_KEY_ID", "AKID"),
         ("AWS_SECRET_ACCESS_KEY", "not-shown"),

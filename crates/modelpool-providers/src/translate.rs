@@ -225,10 +225,13 @@ impl Events {
 
     fn pass(&mut self, frame: Bytes, decoded: &Decoded) {
         let mut event = StreamEvent {
-            decode: self.decode,
             end_mark: decoded.end_mark,
             ..StreamEvent::opaque(frame)
         };
+        // Some dialects say everything once more when it is whole, which read by itself would be said again.
+        if decoded.events.iter().any(|said| said.delta().is_some()) {
+            event.decode = self.decode;
+        }
         for said in &decoded.events {
             self.progress.note(said);
             add_facts(&mut event, said);

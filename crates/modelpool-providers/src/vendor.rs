@@ -113,7 +113,7 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Vendor {
 
 /// Addresses and variables as they are generally known; not checked against each vendor's own
 /// documentation yet. So is the form of a prefill where no page is named.
-static VENDORS: [Vendor; 29] = [
+static VENDORS: [Vendor; 31] = [
     Vendor {
         chat: ChatWire::OPENAI,
         ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -191,6 +191,16 @@ static VENDORS: [Vendor; 29] = [
         ..hosted("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY")
     },
     hosted("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    // Address, bearer key and `stream_options`: https://docs.sambanova.ai/cloud/docs/resources/glossary; the variable:
+    // https://docs.pipecat.ai/server/services/llm/sambanova. Read on 2026-11-27.
+    hosted("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
+    // Address and variable: https://docs.tokenfactory.nebius.com/api-reference/introduction, read on 2026-11-27. Its
+    // address was `api.studio.nebius.com` before.
+    hosted(
+        "nebius",
+        "https://api.tokenfactory.nebius.com/v1",
+        "NEBIUS_API_KEY",
+    ),
     hosted("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
     Vendor {
         // https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api

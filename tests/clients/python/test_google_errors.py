@@ -62,6 +62,17 @@ def test_a_model_that_fails(google_client, simulator, own_model, wire, status, r
 
 
 @pytest.mark.parametrize("kind", ["cut_after_chunks", "end_after_chunks", "error_after_chunks"])
+def test_a_stream_that_is_lost_is_continued(google_client, simulator, own_model, wire, kind):
+    models, request = google_client.models, hello(wire.model(own_model.alias))
+    whole = models.generate_content(**request).text
+    simulator.fail(own_model.upstream, kind=kind, chunks=4)
+    chunks = list(models.generate_content_stream(**request))
+    assert [chunk.candidates[0].finish_reason for chunk in chunks if chunk.candidates[0].finish_reason] == ["STOP"]
+    assert len({chunk.response_id for chunk in chunks}) == 1, "it is one answer"
+    assert len("".join(chunk.text or "" for chunk in chunks)) > len(whole) // 2
+
+
+@pytest.mark.parametrize("kind", ["cut_after_chunks", "end_after_chunks", "error_after_chunks"])
 def test_a_stream_that_is_lost_for_good_raises(google_client, simulator, own_model, wire, kind):
     simulator.fail(own_model.upstream, times=FOR_GOOD, kind=kind, chunks=4)
     received = []

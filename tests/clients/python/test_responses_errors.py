@@ -62,6 +62,20 @@ def test_a_model_that_fails(client, simulator, own_model, wire, status, raises, 
 
 
 @pytest.mark.parametrize("kind", ["cut_after_chunks", "end_after_chunks", "error_after_chunks"])
+def test_a_stream_that_is_lost_is_continued(client, simulator, own_model, wire, kind):
+    whole = client.responses.create(**hello(wire.model(own_model.alias))).output_text
+    simulator.fail(own_model.upstream, kind=kind, chunks=4)
+    with client.responses.stream(**hello(wire.model(own_model.alias))) as stream:
+        events = list(stream)
+        response = stream.get_final_response()
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert response.status == "completed"
+    assert [item.type for item in response.output] == ["message"], "it is one answer"
+    told = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert response.output_text == told and len(told) > len(whole) // 2
+
+
+@pytest.mark.parametrize("kind", ["cut_after_chunks", "end_after_chunks", "error_after_chunks"])
 def test_a_stream_that_is_lost_for_good_raises(client, simulator, own_model, wire, kind):
     simulator.fail(own_model.upstream, times=FOR_GOOD, kind=kind, chunks=4)
     received = []

@@ -45,9 +45,7 @@ class CapabilityDetector:
             ProviderFactory.unregister(name)
 
 
-async def _asked(
-    pool: ModelPool, alias: str, token_budget: int | None, probes: list[str] | None
-) -> ModelCapabilities:
+async def _asked(pool: ModelPool, alias: str, token_budget: int | None, probes: list[str] | None) -> ModelCapabilities:
     await pool.detect(alias, token_budget=token_budget, probes=probes)
     found = pool.get(alias)
     if found is None:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 from . import _native
-from ._answers import ChatChunk
 from ._chunks import Answering, event
 from ._errors import (
     AuthError,
@@ -89,7 +88,9 @@ class ProviderFactory:
         keeps the provider it has. A class whose ``__init__`` takes an argument is given the `ModelConfig`.
         """
         if not name or not callable(factory):
-            raise InvalidValueError(f"provider {name!r}: expected a subclass of LLMProvider or a function, got {factory!r}")
+            raise InvalidValueError(
+                f"provider {name!r}: expected a subclass of LLMProvider or a function, got {factory!r}"
+            )
         _registered[name] = factory
 
     @staticmethod

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::run::{End, Run};
 use crate::context::demand::{Capacity, Needs, demand};
 use crate::context::tokens::Counter;
-use crate::context::{ManagedContext, PhaseError, Query, Retrieved, TokenDemand};
+use crate::context::{ContextItem, ManagedContext, PhaseError, Query, Retrieved, Source, TokenDemand};
 use crate::event::{AgentEvent, ContextFacts, ErrorFacts, source_value};
 use crate::generator::{Among, Expected};
 use crate::recovery::shorten;
@@ -39,6 +39,7 @@ impl Run {
         }
         self.think("process", "choosing what fits").await;
         let expected = self.expected(&found);
+        let found = self.in_words(found, expected.as_ref());
         let model_name = expected
             .as_ref()
             .map(|expected| Arc::clone(&expected.picked.model_name));
@@ -106,19 +107,42 @@ impl Run {
         }
     }
 
-    /// The model that would answer if all that was found were sent; the largest where none takes all of it.
+    /// The model that would answer; the largest of those that lack nothing else where none takes all of it. What was
+    /// said before counts for nothing here, unless the user says so: it follows what the turn needs.
     fn expected(&self, found: &Retrieved) -> Option<Expected> {
-        let mut messages: Vec<Message> = found.items.iter().map(|item| item.message.clone()).collect();
-        messages.push(self.user_message.clone());
+        let counts =
+            |item: &&ContextItem| self.parts.history_decides || !matches!(item.source, Source::History(_));
+        let instructions = self.session.instructions.as_ref().map(Message::system);
+        let context = found.items.iter().filter(counts).map(|item| item.message.clone());
+        let messages = instructions
+            .into_iter()
+            .chain(context)
+            .chain([self.user_message.clone()]);
         self.parts.generator.expected(&GenerationRequest {
             user_message: self.user_message.clone(),
-            messages,
+            messages: messages.collect(),
             tools: self.tools.iter().map(|tool| tool.definition().clone()).collect(),
             requirements: self.requirements.clone(),
             among: Among::All,
             session_id: self.session.session_id.clone(),
             ..GenerationRequest::default()
         })
+    }
+
+    /// What was shown before, told in words to a model that does not see. If pictures of earlier turns counted, every
+    /// turn after a picture would go to a model that sees.
+    fn in_words(&self, mut found: Retrieved, expected: Option<&Expected>) -> Retrieved {
+        let Some(expected) = expected.filter(|_| !self.parts.history_decides) else {
+            return found;
+        };
+        for item in &mut found.items {
+            if matches!(item.source, Source::History(_))
+                && let Some(message) = item.message.in_words(expected.lacks)
+            {
+                item.message = message;
+            }
+        }
+        found
     }
 
     /// What the context may have of the expected model's window.
@@ -138,7 +162,16 @@ impl Run {
             output: None,
             margin: counter.margin(),
         };
-        demand(Capacity { window, max_output }, needs)
+        let mut demand = demand(Capacity { window, max_output }, needs);
+        if let Some(most) = expected.and_then(|expected| expected.most_characters)
+            && !self.parts.history_decides
+        {
+            // More text would ask for a larger window than the turn itself does. By the characters of a token here.
+            let per_token = found.characters.max(1) as f64 / found.tokens.max(1) as f64;
+            let most = (most as f64 / per_token * 0.9) as u64;
+            demand.output = demand.output.max(window.saturating_sub(most.max(fixed)));
+        }
+        demand
     }
 
     /// Tokens of what cannot be left out.

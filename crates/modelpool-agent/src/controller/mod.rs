@@ -13,8 +13,6 @@ mod context;
 mod round;
 mod run;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod tools;
 
 use std::fmt;
@@ -79,6 +77,7 @@ struct Parts {
     limits: Limits,
     strength: Vec<Arc<str>>,
     goes_on_without_context: bool,
+    history_decides: bool,
 }
 
 impl fmt::Debug for AgentController {
@@ -109,6 +108,7 @@ impl AgentController {
             limits: Limits::default(),
             strength: Vec::new(),
             goes_on_without_context: false,
+            history_decides: false,
         };
         Self {
             parts: Arc::new(parts),
@@ -180,6 +180,15 @@ impl AgentController {
     #[must_use]
     pub fn strength<A: Into<Arc<str>>>(self, aliases: impl IntoIterator<Item = A>) -> Self {
         self.with(|parts| parts.strength = aliases.into_iter().map(Into::into).collect())
+    }
+
+    /// What was said before counts for what a turn needs, as its message does: after a picture only models that see
+    /// are asked, after a long document only those with a large window. Default: the message, the tools and what was
+    /// retrieved for them decide, the history is trimmed to the model that this needs, and what that model does not
+    /// take of it (pictures, recordings, files) is told in words.
+    #[must_use]
+    pub fn history_decides(self) -> Self {
+        self.with(|parts| parts.history_decides = true)
     }
 
     /// A turn whose context cannot be retrieved or processed goes on with the user's message and the instructions

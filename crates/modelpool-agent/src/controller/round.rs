@@ -14,6 +14,9 @@ use crate::generator::{Among, Picked};
 use crate::recovery::{Remedy, remedy};
 use crate::{Chunk, Generation, GenerationRequest};
 
+/// How often one round is asked again for answers that were lost: the pool has done what it can already.
+const MOST_AGAIN: u32 = 2;
+
 /// What became of an answer that did not come to its end.
 struct Lost {
     error: Error,
@@ -25,12 +28,13 @@ impl Run {
     /// Has a model answer; recovers from what can be got over. Tells with which move it came about in the end.
     pub(super) async fn answer(&mut self, prepared: &mut Prepared) -> Result<(Generation, Move), End> {
         let mut by = self.next.0.clone();
+        let mut asked_again = 0;
         self.think("stream", "asking a model").await;
         loop {
             let among = self.among(&by, prepared);
             // A move that leads nowhere is none.
             if among == Among::Staying {
-                by = Move::Stay;
+                (by, self.next.1) = (Move::Stay, None);
             }
             let narrowed = matches!(among, Among::These(_));
             let request = self.request(prepared, among);
@@ -38,17 +42,21 @@ impl Run {
                 Ok(generation) => return Ok((generation, by)),
                 Err(lost) => lost,
             };
-            if matches!(lost.error.kind(), ErrorKind::BudgetExceeded) && !narrowed {
+            let has_budget = self.parts.limits.cost_usd.is_some();
+            if has_budget && matches!(lost.error.kind(), ErrorKind::BudgetExceeded) && !narrowed {
                 return Err(End::Limit(Limit::Cost));
             }
             let remedy = remedy(&lost.error, narrowed, lost.began);
             let possible = match remedy {
                 Some(Remedy::Trim { window }) => self.trim(prepared, window).await?,
                 Some(Remedy::Widen) => {
-                    by = Move::Anew;
+                    (by, self.next.1) = (Move::Anew, None);
                     true
                 }
-                Some(Remedy::Again) => true,
+                Some(Remedy::Again) => {
+                    asked_again += 1;
+                    asked_again <= MOST_AGAIN
+                }
                 None => false,
             };
             self.partial.clear();
@@ -149,8 +157,8 @@ impl Run {
         while let Some(chunk) = chunks.next().await {
             match chunk {
                 Ok(Chunk::Picked(by)) => {
-                    // Another model that goes on with an answer says nothing anew.
-                    self.tell_streaming(&by).await;
+                    // A second one goes on with the answer of the first.
+                    self.tell_streaming(&by, began).await;
                     picked = by;
                     began = true;
                 }
@@ -189,7 +197,7 @@ impl Run {
         Err(Lost { error, began })
     }
 
-    async fn tell_streaming(&self, picked: &Picked) {
+    async fn tell_streaming(&self, picked: &Picked, continues: bool) {
         let metadata = StreamingFacts {
             round: self.round,
             model_alias: Arc::clone(&picked.alias),
@@ -197,6 +205,7 @@ impl Run {
             requirements: picked.requirements.clone(),
             notes: picked.notes.clone(),
             moved: self.next.1,
+            continues,
         };
         self.tell(AgentEvent::LlmStreaming {
             content: String::new(),

@@ -147,8 +147,8 @@ impl Run {
             return Err(End::Limit(limit));
         }
         self.round += 1;
-        let moved = self.next.1;
         let (generation, by) = self.answer(prepared).await?;
+        let moved = self.next.1;
         self.partial.clear();
         self.last = Some(generation.picked.clone());
         self.learn(prepared, &generation);

@@ -8,8 +8,6 @@ mod pooled;
 mod provider;
 mod single;
 mod streaming;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::pin::Pin;
@@ -127,6 +125,21 @@ pub struct Expected {
     pub window: Option<u64>,
     /// Tokens of its longest answer, where that is known.
     pub max_output: Option<u64>,
+    /// Characters of text beyond which a larger window would be asked for, whatever their tokens.
+    pub most_characters: Option<u64>,
+    /// What it is not known to take.
+    pub lacks: Senses,
+}
+
+/// What a message may hold besides text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Senses {
+    /// Pictures.
+    pub pictures: bool,
+    /// Recordings.
+    pub recordings: bool,
+    /// Files.
+    pub files: bool,
 }
 
 /// Models that may answer, with what they cost, cheapest first.

@@ -10,15 +10,16 @@ use futures_util::StreamExt as _;
 use modelpool::parts::core::facts::speaks_of_images;
 use modelpool::parts::core::plan::Rejected;
 use modelpool::parts::core::stream::Part;
+use modelpool::parts::engine::infer::most_characters;
 use modelpool::{
-    AnswerBody, AnswerStream, Call, ChatRequest, Delta, Error, ErrorKind, Explanation, ModelPool, Numeric,
-    Provenance, StreamEvent,
+    AnswerBody, AnswerStream, Call, ChatRequest, Delta, Error, ErrorKind, Explanation, Flag, ModelPool,
+    Numeric, Provenance, StreamEvent, Support,
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::gather::Gathered;
-use super::{Among, Chunk, Expected, Generation, GenerationRequest, Ladder, Picked, Rung, tools_of};
+use super::{Among, Chunk, Expected, Generation, GenerationRequest, Ladder, Picked, Rung, Senses, tools_of};
 use crate::emitting::Emitter;
 
 /// What every request of a generator has.
@@ -95,10 +96,18 @@ impl Asking {
             let fact = capabilities.number(numeric);
             (fact.provenance != Provenance::Default).then_some(fact.value as u64)
         };
+        let lacks = |flag: Flag| capabilities.flag(flag).value != Support::Yes;
+        let window = known(Numeric::ContextWindow);
         Some(Expected {
             picked: self.picked(&alias, &explanation),
-            window: known(Numeric::ContextWindow),
+            window,
             max_output: known(Numeric::MaxTokens),
+            most_characters: window.and_then(most_characters),
+            lacks: Senses {
+                pictures: lacks(Flag::Vision),
+                recordings: lacks(Flag::Audio),
+                files: lacks(Flag::Pdf),
+            },
         })
     }
 

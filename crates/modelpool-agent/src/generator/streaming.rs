@@ -157,7 +157,7 @@ impl Generator for StreamingGenerator {
             From::Provider(provider, _) => Some(Expected {
                 picked: single::picked(&**provider),
                 window: provider.context_window(),
-                max_output: None,
+                ..Expected::default()
             }),
         }
     }

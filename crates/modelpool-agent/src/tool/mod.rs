@@ -36,6 +36,8 @@ pub use runner::{ToolEvent, ToolLimits, ToolRun, run};
 pub use set::{CheckedTool, ToolSet, ToolSetError};
 pub use source::{SourcedTools, ToolSource};
 
+pub(crate) use text::border;
+
 use std::fmt;
 use std::time::Duration;
 

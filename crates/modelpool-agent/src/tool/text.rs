@@ -9,7 +9,7 @@ pub(super) fn clip(text: &str, bytes: usize) -> String {
 }
 
 /// The last place at or before `bytes` that lies between two characters.
-pub(super) fn border(text: &str, bytes: usize) -> usize {
+pub(crate) fn border(text: &str, bytes: usize) -> usize {
     let most = bytes.min(text.len());
     (0..=most)
         .rev()

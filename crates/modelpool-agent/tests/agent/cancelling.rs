@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use modelpool::ModelPool;
 use modelpool_agent::context::SessionContext;
+use modelpool_agent::controller::{ToolEvents, ToolRunner};
 use modelpool_agent::tool::{FunctionTool, Safety, ToolOutput, ToolSet};
-use modelpool_agent::{AgentController, AgentEvent, Stopped, StreamingGenerator};
+use modelpool_agent::{AgentController, AgentEvent, Stopped, StreamingGenerator, ToolCall};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Does, Models, Ran, agent_of, calls, pool_of, says};
 
@@ -174,4 +176,31 @@ async fn what_a_tool_started_elsewhere_hears_of_the_end() {
         .await
         .expect("it hears")
         .unwrap();
+}
+
+/// Keeps what it was told, and never ends.
+#[derive(Debug, Default)]
+struct Endless(Arc<std::sync::Mutex<Option<CancellationToken>>>);
+
+impl ToolRunner for Endless {
+    fn run(&self, _: Vec<ToolCall>, _: &ToolSet, cancelled: CancellationToken) -> ToolEvents {
+        *self.0.lock().unwrap() = Some(cancelled);
+        Box::pin(futures_util::stream::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_of_ones_own_hears_of_the_end() {
+    let models = Models::default();
+    models.next("a", [calls("read", json!({"path": "x"}))]);
+    let runner = Endless::default();
+    let kept = Arc::clone(&runner.0);
+    let agent = agent_of(&models, &["a"]).tool_runner(runner);
+    let mut events = agent.stream_run("go", SessionContext::default(), None);
+    let reading = async { while events.next().await.is_some() {} };
+    let _pending = tokio::time::timeout(Duration::from_secs(1), reading).await;
+    let token = kept.lock().unwrap().clone().expect("tools ran");
+    assert!(!token.is_cancelled());
+    drop(events);
+    assert!(token.is_cancelled());
 }

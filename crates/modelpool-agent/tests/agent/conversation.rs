@@ -2,7 +2,7 @@
 //! anywhere. Against the testkit's simulator, over real sockets.
 
 use modelpool::{Capabilities, Flag, ModelConfig, ModelPool};
-use modelpool_agent::context::{Document, SessionContext};
+use modelpool_agent::context::SessionContext;
 use modelpool_agent::{AgentController, Message, Stopped, StreamingGenerator};
 use modelpool_testkit::Simulator;
 use modelpool_testkit::simulator::{Fault, FaultRule};
@@ -41,7 +41,7 @@ async fn turn(agent: &AgentController, session: &mut SessionContext, message: im
 }
 
 #[tokio::test]
-async fn every_turn_goes_to_the_model_that_fits_it() {
+async fn one_conversation_on_four_models() {
     let upstream = Simulator::builder().start().await.unwrap();
     let agent = AgentController::new(StreamingGenerator::of_pool(pool(&upstream)));
     let with_tools = agent.clone().tools(tools());
@@ -60,55 +60,56 @@ async fn every_turn_goes_to_the_model_that_fits_it() {
     assert_eq!(second.aliases(), ["sees"]);
     assert!(second.answer().contains("1 image"), "{}", second.answer());
 
-    // A document too long for the others. A new session: the picture of the old one would be part of its history.
-    let report = "The quarterly figures of the lighthouse keepers rose by a third. ".repeat(60);
-    let long = format!("Sum this report up.\n{}", report.repeat(20));
-    let mut reading = SessionContext::default();
-    let third = turn(&agent, &mut reading, long.as_str()).await;
+    // A document too long for the others; the picture of the turn before is told in words.
+    let report = "The quarterly figures of the lighthouse keepers rose by a third. ".repeat(1_200);
+    let third = turn(&agent, &mut session, format!("Sum this report up.\n{report}")).await;
     assert_eq!(third.aliases(), ["large"]);
+    assert!(!third.answer().contains("image"), "{}", third.answer());
 
-    // Nothing special.
-    let fourth = turn(&agent, &mut SessionContext::default(), "Good morning!").await;
+    // Nothing special: the history is trimmed to what the plain model takes.
+    let fourth = turn(&agent, &mut session, "Good morning!").await;
     assert_eq!(fourth.aliases(), ["plain"]);
     assert_eq!(upstream.counts().requests, 5);
+    assert_eq!(session.history.len(), 10);
 }
 
 #[tokio::test]
-async fn one_conversation_on_four_models() {
+async fn words_of_a_picture_count_for_an_agent() {
     let upstream = Simulator::builder().start().await.unwrap();
     let agent = AgentController::new(StreamingGenerator::of_pool(pool(&upstream)));
-    let mut session = SessionContext::default();
-    let mut answered = Vec::new();
-    let tools_turn = turn(
-        &agent.clone().tools(tools()),
-        &mut session,
-        "Please use the tool read for me.",
-    )
-    .await;
-    answered.extend(tools_turn.summary().model_alias.clone());
-    // Only words speak of a picture here; they count for an agent, whatever the pool does for others.
-    let seen = turn(&agent, &mut session, "请分析这张图片").await;
-    answered.extend(seen.summary().model_alias.clone());
-    // The document lies in the session, and phase 1 finds it. All of it is asked for, and it is too long for the others.
-    let text = "The keeper of the lighthouse wrote a report about storms and lamps and ships. ".repeat(700);
-    let long = format!("Here is the report of the keeper:\n{text}");
-    let read = turn(&agent, &mut session, long.as_str()).await;
-    answered.extend(read.summary().model_alias.clone());
-    // The history is trimmed to what the plain model takes only if it must be; here the session begins anew with notes.
-    let mut session = SessionContext {
-        documents: vec![Document {
-            name: "diary".to_owned(),
-            text: "The lamp was lit at six.".to_owned(),
-            note: true,
-        }],
+    let ran = turn(&agent, &mut SessionContext::default(), "请分析这张图片").await;
+    assert_eq!(ran.aliases(), ["sees"]);
+}
+
+#[tokio::test]
+async fn the_history_decides_where_the_user_says_so() {
+    let upstream = Simulator::builder().start().await.unwrap();
+    let agent = AgentController::new(StreamingGenerator::of_pool(pool(&upstream)));
+    let said = "The keeper of the lighthouse wrote about storms and lamps and ships. ".repeat(900);
+    let history = vec![Message::user(said), Message::assistant("I see.")];
+    let session = SessionContext {
+        history,
         ..SessionContext::default()
     };
-    let plain = turn(&agent, &mut session, "When was the lamp lit?").await;
-    answered.extend(plain.summary().model_alias.clone());
-    let aliases: Vec<&str> = answered.iter().map(|alias| &**alias).collect();
-    assert_eq!(aliases, ["handy", "sees", "large", "plain"]);
-    let asked = upstream.last_request().unwrap();
-    assert!(format!("{asked:?}").contains("plain"), "{asked:?}");
+    let plain = turn(&agent, &mut session.clone(), "Good morning!").await;
+    assert_eq!(plain.aliases(), ["plain"]);
+    let deciding = agent.history_decides();
+    let large = turn(&deciding, &mut session.clone(), "Good morning!").await;
+    assert_eq!(large.aliases(), ["large"]);
+    let pictures = vec![
+        Message::user_with_images("look", [PIXEL]),
+        Message::assistant("I see."),
+    ];
+    let session = SessionContext {
+        history: pictures,
+        ..SessionContext::default()
+    };
+    assert_eq!(
+        turn(&deciding, &mut session.clone(), "Good morning!")
+            .await
+            .aliases(),
+        ["sees"]
+    );
 }
 
 #[tokio::test]

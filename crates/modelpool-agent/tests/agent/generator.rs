@@ -130,7 +130,10 @@ async fn members_of_the_users_go_along() {
 
 /// A provider of the old way, which calls a tool first.
 #[derive(Debug, Default)]
-struct Old(Mutex<Vec<(Vec<Message>, usize, Map<String, Value>)>>);
+struct Old(Mutex<Vec<Asked>>);
+
+/// What was asked: messages, how many tools, further members.
+type Asked = (Vec<Message>, usize, Map<String, Value>);
 
 impl LlmProvider for Old {
     fn name(&self) -> &str {

@@ -91,21 +91,25 @@ async fn a_message_that_is_too_long_for_every_model_is_said_to_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_history_is_trimmed_to_the_largest_window_before_anybody_is_asked() {
+async fn the_history_is_trimmed_before_anybody_is_asked() {
     let models = Models::default();
     let small = Capabilities::new().supports(Flag::Tools).context_window(2_000);
     let larger = Capabilities::new().supports(Flag::Tools).context_window(4_000);
     let pool = pool_with(&models, vec![("a", small), ("b", larger)], ModelPool::builder());
     let agent = AgentController::new(StreamingGenerator::of_pool(pool));
-    let ran = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
-    assert_eq!(
-        ran.summary().stopped,
-        Stopped::Done,
-        "{:?}",
-        ran.contents("error")
-    );
+    // Where the history decides, to that of the largest model; else of the model that the message needs.
+    let plain = Ran::of(agent.stream_run("and now?", long_history(40), None)).await;
+    assert_eq!((plain.aliases(), plain.errors().len()), (vec!["a".to_owned()], 0));
+    assert!(size(&models.asked()[0].1) < 2_000 * 4);
+    let ran = Ran::of(
+        agent
+            .history_decides()
+            .stream_run("and now?", long_history(40), None),
+    )
+    .await;
+    assert_eq!(ran.summary().stopped, Stopped::Done, "{:?}", ran.errors());
     assert_eq!((ran.aliases(), ran.errors().len()), (vec!["b".to_owned()], 0));
-    assert!(size(&models.asked()[0].1) < 4_000 * 4);
+    assert!(size(&models.asked()[1].1) < 4_000 * 4 && size(&models.asked()[1].1) > 2_000 * 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,6 +186,37 @@ async fn an_answer_that_is_lost_in_a_call_is_asked_for_again() {
     assert_eq!(ran.aliases(), ["a", "a"]);
     let errors = ran.errors();
     assert_eq!((errors.len(), errors[0].1, errors[0].2), (1, "stream", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_is_lost_is_gone_on_with_by_the_next_model() {
+    let models = Models::default();
+    let refused = Does::Refuses(401, "invalid_api_key", "no".to_owned());
+    models.next("a", [Does::BreaksAfter("It was a ".to_owned()), refused]);
+    models.next("b", [says("dark night.")]);
+    let ran = ran(&agent_of(&models, &["a", "b"]), "go").await;
+    assert_eq!(
+        (ran.summary().stopped, ran.answer()),
+        (Stopped::Done, "It was a dark night.")
+    );
+    assert_eq!(ran.contents("response_delta").concat(), "It was a dark night.");
+    let continues = |event: &modelpool_agent::AgentEvent| event.to_json()["metadata"]["continues"].as_bool();
+    let continues: Vec<bool> = ran.events.iter().filter_map(continues).collect();
+    assert_eq!(
+        (ran.aliases(), continues),
+        (vec!["a".to_owned(), "b".to_owned()], vec![false, true])
+    );
+    assert_eq!(ran.summary().rounds.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_again_and_again_is_given_up() {
+    let models = Models::default();
+    models.next("a", std::iter::repeat_n(Does::BreaksInCall, 9));
+    let ran = ran(&agent_of(&models, &["a"]), "go").await;
+    assert_eq!(ran.summary().stopped, Stopped::Failed);
+    let got_over: Vec<bool> = ran.errors().iter().map(|error| error.2).collect();
+    assert_eq!(got_over, [true, true, false]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,8 @@ pub(crate) enum Does {
     Hangs,
     /// Says this and never ends.
     HangsAfter(String),
+    /// Says this, and the connection breaks.
+    BreaksAfter(String),
     /// Begins a call of a tool, and the connection breaks.
     BreaksInCall,
 }
@@ -152,6 +154,7 @@ impl Transport for Models {
                     false,
                     false,
                 ),
+                Does::BreaksAfter(text) => (200, said(number, &text), true, false),
                 Does::BreaksInCall => {
                     let call = [("read".to_owned(), "{".to_owned())];
                     (200, called(number, &call), true, false)
@@ -336,13 +339,11 @@ impl Ran {
 
     /// The errors: code, phase, whether it was got over.
     pub(crate) fn errors(&self) -> Vec<(&str, &str, bool)> {
-        let error = |event| match event {
-            &AgentEvent::Error { ref metadata, .. } => {
-                Some((metadata.code, metadata.phase, metadata.recovered))
-            }
+        let errors = self.events.iter().filter_map(|event| match event {
+            AgentEvent::Error { metadata, .. } => Some((metadata.code, metadata.phase, metadata.recovered)),
             _ => None,
-        };
-        self.events.iter().filter_map(error).collect()
+        });
+        errors.collect()
     }
 
     pub(crate) fn kinds(&self) -> Vec<&'static str> {

@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::stage::{Does, Models, Ran, able, agent_of, calls, pool_with, ran, says, tools};
 
 fn moves(ran: &Ran) -> Vec<(&str, Option<&str>)> {
-    let streaming = |event| match event {
-        &AgentEvent::LlmStreaming { ref metadata, .. } => Some((&*metadata.model_alias, metadata.moved)),
+    let streaming = ran.events.iter().filter_map(|event| match event {
+        AgentEvent::LlmStreaming { metadata, .. } => Some((&*metadata.model_alias, metadata.moved)),
         _ => None,
-    };
-    ran.events.iter().filter_map(streaming).collect()
+    });
+    streaming.collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,15 @@ async fn an_empty_answer_is_asked_of_a_stronger_one() {
         [("cheap", None), ("strong", Some("stuck: empty answer"))]
     );
     assert_eq!(both.answer(), "here");
-    // Where there is none, that is said.
+    // Where there is none, a loop goes on, and nothing is said of a move.
+    let same = || calls("read", json!({"path": "x"}));
+    models.next("cheap", [same(), same(), says("I see.")]);
+    let looping = ran(&agent_of(&models, &["cheap"]), "go").await;
+    assert_eq!(
+        moves(&looping),
+        [("cheap", None), ("cheap", None), ("cheap", None)]
+    );
+    // An empty answer ends the turn.
     models.next("cheap", [says("")]);
     let alone = ran(&agent_of(&models, &["cheap"]), "go").await;
     assert_eq!(alone.summary().stopped, Stopped::Failed);

@@ -66,7 +66,8 @@ async fn tools_of_one_round_have_their_results_in_order() {
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|message| (message["role"] == "tool").then(|| message["content"].as_str().unwrap()))
+        .filter(|message| message["role"] == "tool")
+        .map(|message| message["content"].as_str().unwrap())
         .collect();
     assert_eq!(results, ["text of 1", "text of 2", "text of 3"]);
     assert_eq!(ran.summary().tool_calls, 3);

@@ -6,11 +6,15 @@ use modelpool::Requirements;
 use modelpool_agent::context::SessionContext;
 use modelpool_agent::{AgentController, AgentEvent, Message, Stopped};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::show::Show;
 use crate::exit::{Exit, Failure};
 use crate::output::{HEADING, Output};
 use crate::stop::Stop;
+
+/// How long nothing happens before the person is told what is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A conversation with an agent.
 pub(crate) struct Conversation {
@@ -70,9 +74,16 @@ impl Conversation {
         let mut show = Show::new(self.output);
         let mut exit = Exit::Failure;
         let mut cancelled = false;
+        let mut silent_since = Instant::now();
+        let mut told_after = PATIENCE;
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
+                () = sleep_until(silent_since + told_after) => {
+                    show.waiting(silent_since.elapsed())?;
+                    told_after += PATIENCE;
+                    continue;
+                }
                 () = stop.told() => {
                     if cancelled {
                         return Ok(Ended::Leaving);
@@ -86,9 +97,10 @@ impl Conversation {
                 return Ok(Ended::With(exit));
             };
             show.event(&event)?;
+            (silent_since, told_after) = (Instant::now(), PATIENCE);
             match &event {
                 AgentEvent::Error { metadata, .. } if metadata.code == "no_model_fits" => {
-                    exit = Exit::NothingFits
+                    exit = Exit::NothingFits;
                 }
                 AgentEvent::TurnComplete { metadata, .. } => {
                     if metadata.stopped == Stopped::Done {

@@ -65,7 +65,7 @@ impl Folder {
                 break;
             }
             if line.len() > MOST_READ_BYTES {
-                shown.push_str(&line[..line.floor_char_boundary(MOST_READ_BYTES)]);
+                shown.push_str(&line[..border(line, MOST_READ_BYTES)]);
                 shown.push_str(" [the rest of this line is left out]\n");
             } else {
                 shown.push_str(line);
@@ -196,7 +196,7 @@ impl Folder {
         let Ok(text) = self.text_of(inside, "") else {
             return;
         };
-        let path = inside.display();
+        let path = inside.strip_prefix(".").unwrap_or(inside).display();
         let lines = text.lines().enumerate();
         for (number, line) in lines.filter(|(_, line)| line.to_lowercase().contains(wanted)) {
             if found.hits.len() >= MOST_HITS {
@@ -204,7 +204,7 @@ impl Folder {
                 return;
             }
             let line = line.trim();
-            let shown = &line[..line.floor_char_boundary(SHOWN_OF_A_LINE)];
+            let shown = &line[..border(line, SHOWN_OF_A_LINE)];
             let cut = if shown.len() < line.len() { " …" } else { "" };
             found.hits.push(format!("{path}:{}: {shown}{cut}", number + 1));
         }
@@ -307,6 +307,15 @@ fn inside(path: &str) -> Result<PathBuf, String> {
         inside.push(".");
     }
     Ok(inside)
+}
+
+/// The last place between two characters that is not beyond so many bytes.
+fn border(text: &str, bytes: usize) -> usize {
+    let places = (0..=bytes.min(text.len())).rev();
+    places
+        .into_iter()
+        .find(|place| text.is_char_boundary(*place))
+        .unwrap_or(0)
 }
 
 /// An error in words that a model understands, without the system's numbers.

@@ -2,6 +2,8 @@
 //!
 //! The answer goes to standard output; who answers, which tools run and what a turn took to standard error.
 
+use std::time::Duration;
+
 use modelpool_agent::event::{ResultFacts, StreamingFacts, TurnSummary};
 use modelpool_agent::{AgentEvent, Stopped};
 
@@ -19,6 +21,8 @@ pub(crate) struct Show {
     at_line_start: bool,
     /// What is streamed now was streamed in part before.
     streamed: bool,
+    /// What is under way.
+    doing: String,
 }
 
 impl Show {
@@ -27,6 +31,7 @@ impl Show {
             output,
             at_line_start: true,
             streamed: false,
+            doing: String::new(),
         }
     }
 
@@ -38,6 +43,9 @@ impl Show {
             return self.output.raw(line.as_bytes());
         }
         match event {
+            AgentEvent::Thinking { content, metadata } if metadata.model_alias.is_none() => {
+                self.doing.clone_from(content);
+            }
             AgentEvent::ResponseDelta { content, .. } => {
                 self.streamed = true;
                 self.at_line_start = content.ends_with('\n');
@@ -45,6 +53,7 @@ impl Show {
             }
             AgentEvent::LlmStreaming { metadata, .. } => self.streaming(metadata)?,
             AgentEvent::ToolCall { metadata, .. } => {
+                self.doing = format!("{} is running", metadata.name);
                 self.faint(&format!("→ {} {}", metadata.name, shortened(&metadata.arguments)))?;
             }
             AgentEvent::ToolProgress { content, metadata } => {
@@ -69,8 +78,20 @@ impl Show {
         Ok(())
     }
 
+    /// Says what is waited for, where nothing happened for a while.
+    pub(crate) fn waiting(&mut self, time: Duration) -> Result<(), Failure> {
+        if self.output.is_json() {
+            return Ok(());
+        }
+        self.faint(&format!("… {} · {} s", self.doing, time.as_secs()))
+    }
+
     /// Who answers, where it is not simply the one before.
     fn streaming(&mut self, facts: &StreamingFacts) -> Result<(), Failure> {
+        self.doing = format!("{} is answering", facts.model_alias);
+        if facts.continues {
+            return Ok(());
+        }
         if std::mem::take(&mut self.streamed) {
             self.end_line()?;
         }

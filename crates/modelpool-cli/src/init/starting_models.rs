@@ -13,7 +13,7 @@ const TOOLS_AND_VISION: &[&str] = &["supports_tools", "supports_json_mode", "sup
 
 /// One well-known model of each vendor; not checked against its list yet. No prices: they change too often to be
 /// written into somebody's file by a program.
-static ROWS: [Row; 17] = [
+static ROWS: [Row; 19] = [
     ("openai", "gpt-4o-mini", 128_000, 16_384, TOOLS_AND_VISION),
     (
         "anthropic",
@@ -57,6 +57,14 @@ static ROWS: [Row; 17] = [
     ),
     ("perplexity", "sonar", 128_000, 8_192, &[]),
     ("cerebras", "llama-3.3-70b", 65_536, 8_192, TOOLS),
+    ("sambanova", "Meta-Llama-3.3-70B-Instruct", 131_072, 4_096, TOOLS),
+    (
+        "nebius",
+        "meta-llama/Llama-3.3-70B-Instruct",
+        131_072,
+        8_192,
+        TOOLS,
+    ),
     ("nvidia", "meta/llama-3.3-70b-instruct", 128_000, 4_096, TOOLS),
     ("moonshot", "moonshot-v1-128k", 131_072, 8_192, TOOLS),
     ("zhipu", "glm-4.5-air", 128_000, 8_192, TOOLS),

@@ -28,28 +28,36 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        write_time(&mut writer, SystemClock.now())?;
+        // Taken out and put back: a value that logs while it is written finds an empty one.
+        let mut line = LINE.take();
+        line.clear();
+        write_time(&mut line, SystemClock.now())?;
         let metadata = event.metadata();
-        writer.write_str(match *metadata.level() {
+        line.push_str(match *metadata.level() {
             tracing::Level::ERROR => " ERROR ",
             tracing::Level::WARN => "  WARN ",
             tracing::Level::INFO => "  INFO ",
             tracing::Level::DEBUG => " DEBUG ",
             tracing::Level::TRACE => " TRACE ",
-        })?;
-        writer.write_str(metadata.target())?;
-        writer.write_str(":")?;
+        });
+        line.push_str(metadata.target());
+        line.push(':');
         let mut fields = Fields {
-            writer,
+            line,
             outcome: Ok(()),
         };
         event.record(&mut fields);
-        fields.outcome?;
-        fields.writer.write_str("\n")
+        let Fields { mut line, outcome } = fields;
+        line.push('\n');
+        let outcome = outcome.and_then(|()| writer.write_str(&line));
+        LINE.set(line);
+        outcome
     }
 }
 
 thread_local! {
+    /// The last line: written here first, because the writer takes a call for every piece.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
     /// The second written last, and its text up to the seconds.
     static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
@@ -77,28 +85,23 @@ fn write_time(writer: &mut impl fmt::Write, now: UnixMillis) -> fmt::Result {
 }
 
 /// Writes fields as `name=value`, the message by itself.
-struct Fields<'a> {
-    writer: Writer<'a>,
+struct Fields {
+    line: String,
     outcome: fmt::Result,
 }
 
-impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let write = |writer: &mut Writer<'_>| {
-            writer.write_char(' ')?;
-            if field.name() != "message" {
-                writer.write_str(field.name())?;
-                writer.write_char('=')?;
-            }
-            value(writer)
-        };
-        if self.outcome.is_ok() {
-            self.outcome = write(&mut self.writer);
+impl Fields {
+    fn write(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
+        self.line.push(' ');
+        if field.name() != "message" {
+            self.line.push_str(field.name());
+            self.line.push('=');
         }
+        self.outcome = self.outcome.and(value(&mut self.line));
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         let is_plain = value
             .bytes()
@@ -107,10 +110,15 @@ impl Visit for Fields<'_> {
             if !is_plain {
                 return write!(writer, "{value:?}");
             }
-            writer.write_char('"')?;
-            writer.write_str(value)?;
-            writer.write_char('"')
+            writer.push('"');
+            writer.push_str(value);
+            writer.push('"');
+            Ok(())
         });
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, |writer| write!(writer, "{value}"));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {

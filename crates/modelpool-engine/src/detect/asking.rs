@@ -141,10 +141,13 @@ impl Asker {
         self.whole(Operation::Chat, body, None, tokens).await
     }
 
-    /// A chat whose answer begins with `prefill`.
-    pub(super) async fn prefilled(&mut self, messages: &Value, prefill: &str) -> Result<Heard, Error> {
-        let body = self.body(messages, json!({}));
-        self.whole(Operation::Chat, body, Some(prefill.into()), 0).await
+    /// The text of a streamed answer that begins with `prefill`. Streamed, as it is needed where a stream was lost; a whole
+    /// answer of llama.cpp's server holds the prefill once more (b11549, 2026-11-27), its streams do not.
+    pub(super) async fn prefilled(&mut self, messages: &Value, prefill: &str) -> Result<String, Error> {
+        let mut stream = self.open_stream(messages, Some(prefill.into())).await?;
+        let text = stream.text().await;
+        self.streamed(&stream);
+        text
     }
 
     /// Vectors of a text.
@@ -158,9 +161,17 @@ impl Asker {
 
     /// A chat, event by event.
     pub(super) async fn stream(&mut self, messages: &Value) -> Result<AnswerStream, Error> {
+        self.open_stream(messages, None).await
+    }
+
+    async fn open_stream(
+        &mut self,
+        messages: &Value,
+        prefill: Option<Arc<str>>,
+    ) -> Result<AnswerStream, Error> {
         let mut body = self.body(messages, json!({}));
         body.insert("stream".to_owned(), true.into());
-        match self.send(Operation::Chat, body, None, 0).await?.0.body {
+        match self.send(Operation::Chat, body, prefill, 0).await?.0.body {
             AnswerBody::Stream(stream) => Ok(*stream),
             AnswerBody::Whole(_) => Err(no_answer()),
         }

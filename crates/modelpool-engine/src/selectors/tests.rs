@@ -2,7 +2,10 @@
 
 use super::test_pool::TestPool;
 use super::*;
-use serde_json::json;
+use modelpool_core::selector::Ticket;
+use modelpool_core::snapshot::ModelSet;
+use modelpool_core::{Capabilities, Flag, RequestFacts, Requirements, SelectContext, UnixMillis};
+use serde_json::{Map, json};
 
 const ALIASES: [&str; 3] = ["fast", "strong", "vision"];
 
@@ -177,4 +180,42 @@ fn options_reach_the_selector() {
         ]}))[0],
         "c"
     );
+}
+
+#[test]
+fn a_selector_may_be_asked_about_some_models() {
+    let can = |vision: bool, cost: f64| {
+        let capabilities = Capabilities::new().cost_per_1k_tokens(cost);
+        if vision {
+            capabilities.supports(Flag::Vision)
+        } else {
+            capabilities
+        }
+    };
+    let pool = TestPool::new()
+        .model("cheapest", can(true, 0.1))
+        .model("cheap", can(true, 0.2))
+        .model("blind", can(false, 0.15))
+        .model("dear", can(true, 0.3));
+    let plan = pool.plan(from_json(&json!("priority"), None).unwrap()).unwrap();
+    let snapshot = plan.snapshot();
+    let some = ["cheap", "blind", "dear"].map(|alias| snapshot.index_of(alias).unwrap());
+    let requirements = Requirements::from_json(&json!({"supports_vision": true})).unwrap();
+    let context = SelectContext {
+        default: snapshot.default_model(),
+        order: &some,
+        requirements: &requirements,
+        preferences: &Requirements::new(),
+        facts: &RequestFacts::default(),
+        values: &Map::new(),
+        now: UnixMillis(0),
+        ticket: &Ticket::fixed(0, 0),
+    };
+    let best = snapshot.best_among(&some.into_iter().collect(), &Cost, &context);
+    assert_eq!(
+        best.unwrap().map(|index| snapshot.entry(index).alias()),
+        Some("cheap")
+    );
+    let none = snapshot.best_among(&ModelSet::default(), &Cost, &context);
+    assert_eq!(none.unwrap(), None);
 }

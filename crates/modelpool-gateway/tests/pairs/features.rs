@@ -42,7 +42,7 @@ impl Feature {
 }
 
 /// In the order of the table.
-pub(crate) const FEATURES: [Feature; 19] = [
+pub(crate) const FEATURES: [Feature; 21] = [
     feature(
         "system message",
         |dialect| Some(system(dialect)),
@@ -63,9 +63,12 @@ pub(crate) const FEATURES: [Feature; 19] = [
         chooses_clock,
     )
     .exactly(|_, body| holds(body, "\"weather\"")),
-    feature("parallel tools off", parallel_off, |body| {
-        has(body, &["parallel_tool_calls"], &json!(false))
-            || has(body, &["disable_parallel_tool_use"], &json!(true))
+    feature("parallel tools off", parallel_off, calls_one),
+    feature("the same, with one tool", parallel_off_of_one, calls_one),
+    feature("prefill", prefill, |body| {
+        let said = body.to_string();
+        let ours = said.rfind("The quick brown");
+        ours > said.rfind("Which animal jumps?") && ours.is_some()
     }),
     feature("JSON mode", json_mode, |body| {
         holds(body, "json_object")
@@ -254,15 +257,34 @@ fn named_tool(dialect: Dialect) -> Value {
     body
 }
 
+fn calls_one(body: &Value) -> bool {
+    has(body, &["parallel_tool_calls"], &json!(false))
+        || has(body, &["disable_parallel_tool_use"], &json!(true))
+}
+
 fn parallel_off(dialect: Dialect) -> Option<Value> {
+    parallel(dialect, tools(dialect))
+}
+
+fn parallel_off_of_one(dialect: Dialect) -> Option<Value> {
+    parallel(dialect, with_tools(dialect, dialect.question(), &["weather"]))
+}
+
+/// A request in which no two calls are to come at once.
+pub(crate) fn parallel(dialect: Dialect, body: Value) -> Option<Value> {
     match dialect {
-        Dialect::Chat | Dialect::Responses => with(tools(dialect), "parallel_tool_calls", json!(false)),
+        Dialect::Chat | Dialect::Responses => with(body, "parallel_tool_calls", json!(false)),
         Dialect::Anthropic => {
             let choice = json!({"type": "auto", "disable_parallel_tool_use": true});
-            with(tools(dialect), "tool_choice", choice)
+            with(body, "tool_choice", choice)
         }
         Dialect::Gemini => None,
     }
+}
+
+/// The last message is the assistant's, and the model is to go on with it.
+fn prefill(dialect: Dialect) -> Option<Value> {
+    Some(dialect.conversation(&[("user", "Which animal jumps?"), ("assistant", "The quick brown")]))
 }
 
 fn json_mode(dialect: Dialect) -> Option<Value> {

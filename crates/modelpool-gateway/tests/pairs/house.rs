@@ -82,11 +82,20 @@ impl Pairs {
 
     /// Adds a model with an upstream of its own.
     pub(crate) async fn add(&mut self, alias: &str, wire: Wire) {
+        self.add_with(alias, wire, able()).await;
+    }
+
+    /// The same, where the model goes on from a prefill.
+    pub(crate) async fn add_prefilled(&mut self, alias: &str, wire: Wire) {
+        self.add_with(alias, wire, able().supports(Flag::Prefill)).await;
+    }
+
+    async fn add_with(&mut self, alias: &str, wire: Wire, capabilities: Capabilities) {
         let upstream = Upstream::start(wire).await.unwrap();
         let config = ModelConfig::new(alias, wire.provider(), wire.model_name())
             .base_url(upstream.base_url())
             .api_key(UPSTREAM_KEY)
-            .capabilities(able());
+            .capabilities(capabilities);
         self.house.pool.add(config).unwrap();
         self.upstreams.push((alias.to_owned(), upstream));
     }

@@ -10,6 +10,7 @@ mod common;
 
 mod answers;
 mod ask;
+mod beta;
 mod cuts;
 mod dialect;
 mod failover;
@@ -18,6 +19,7 @@ mod house;
 mod leaving;
 mod limits;
 mod losses;
+mod order;
 mod reading;
 mod refusals;
 mod streams;

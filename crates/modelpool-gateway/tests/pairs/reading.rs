@@ -25,6 +25,8 @@ pub(crate) struct Call {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Told {
     pub(crate) text: String,
+    /// What can be read of its reasoning.
+    pub(crate) thought: String,
     pub(crate) calls: Vec<Call>,
     pub(crate) end: Option<End>,
     /// Input and output.
@@ -132,6 +134,7 @@ fn chat_whole(answer: &Value, told: &mut Told) {
     assert_eq!(answer["object"], "chat.completion", "{answer}");
     let choice = &answer["choices"][0];
     text(&choice["message"]["content"]).clone_into(&mut told.text);
+    text(&choice["message"]["reasoning_content"]).clone_into(&mut told.thought);
     for call in list(&choice["message"]["tool_calls"]) {
         told.calls.push(Call {
             id: text(&call["id"]).to_owned(),
@@ -155,6 +158,7 @@ fn chat_chunk(event: &Value, told: &mut Told) {
     for choice in list(&event["choices"]) {
         assert_eq!(told.end, None, "a choice goes on after its end: {event}");
         told.text.push_str(text(&choice["delta"]["content"]));
+        told.thought.push_str(text(&choice["delta"]["reasoning_content"]));
         for piece in list(&choice["delta"]["tool_calls"]) {
             let index = piece["index"].as_u64().expect("a call has its index");
             let call = told.call(usize::try_from(index).unwrap());
@@ -171,6 +175,7 @@ fn response(answer: &Value, told: &mut Told) {
     told.take_model(&answer["model"]);
     told.take_usage(&answer["usage"], ["input_tokens", "output_tokens"]);
     told.text.clear();
+    told.thought.clear();
     told.calls.clear();
     for item in list(&answer["output"]) {
         match text(&item["type"]) {
@@ -184,7 +189,12 @@ fn response(answer: &Value, told: &mut Told) {
                 name: text(&item["name"]).to_owned(),
                 arguments: text(&item["arguments"]).to_owned(),
             }),
-            other => assert_eq!(other, "reasoning", "{item}"),
+            "reasoning" => {
+                for part in list(&item["summary"]) {
+                    told.thought.push_str(text(&part["text"]));
+                }
+            }
+            other => panic!("{other}: {item}"),
         }
     }
     told.end = match text(&answer["status"]) {
@@ -199,11 +209,16 @@ fn response_event(event: &Value, told: &mut Told) {
     match text(&event["type"]) {
         "error" => told.error = Some(event.clone()),
         "response.failed" => told.error = Some(event["response"]["error"].clone()),
+        "response.reasoning_summary_text.delta" => told.thought.push_str(text(&event["delta"])),
         "response.output_text.delta" => told.text.push_str(text(&event["delta"])),
         kind @ ("response.completed" | "response.incomplete") => {
-            let grown = std::mem::take(&mut told.text);
+            let grown = (told.text.clone(), told.thought.clone());
             response(&event["response"], told);
-            assert_eq!(grown, told.text, "the deltas are the text");
+            assert_eq!(
+                grown,
+                (told.text.clone(), told.thought.clone()),
+                "the deltas are the text"
+            );
             assert!(kind.ends_with(text(&event["response"]["status"])), "{event}");
             told.marked = true;
         }
@@ -224,6 +239,7 @@ fn message(answer: &Value, told: &mut Told) {
     assert_eq!(answer["type"], "message", "{answer}");
     for block in list(&answer["content"]) {
         told.text.push_str(text(&block["text"]));
+        told.thought.push_str(text(&block["thinking"]));
         if block["type"] == "tool_use" {
             told.calls.push(Call {
                 id: text(&block["id"]).to_owned(),
@@ -251,6 +267,7 @@ fn message_event(event: &Value, told: &mut Told) {
         }),
         "content_block_delta" => {
             told.text.push_str(text(&event["delta"]["text"]));
+            told.thought.push_str(text(&event["delta"]["thinking"]));
             if let Some(call) = told.calls.last_mut() {
                 call.arguments.push_str(text(&event["delta"]["partial_json"]));
             }
@@ -283,7 +300,10 @@ fn chunk(answer: &Value, told: &mut Told) {
     for candidate in list(&answer["candidates"]) {
         assert_eq!(told.end, None, "a candidate goes on after its end: {answer}");
         for part in list(&candidate["content"]["parts"]) {
-            told.text.push_str(text(&part["text"]));
+            match part["thought"] == true {
+                true => told.thought.push_str(text(&part["text"])),
+                false => told.text.push_str(text(&part["text"])),
+            }
             if let Some(call) = part.get("functionCall") {
                 told.calls.push(Call {
                     id: text(&call["id"]).to_owned(),

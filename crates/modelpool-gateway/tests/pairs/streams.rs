@@ -7,6 +7,7 @@ use crate::answers::model_of;
 use crate::common::Answer;
 use crate::dialect::Dialect;
 use crate::house::{Pairs, each_pair};
+use crate::order;
 use crate::reading::{self, End, Told};
 
 /// What the usual text is, told whole.
@@ -46,6 +47,7 @@ async fn told_in_pieces(dialect: Dialect, wire: Wire) {
             ..usual(wire)
         };
         assert_eq!(told, expected, "{}", answer.text());
+        order::check(dialect, answer.text());
         let text = answer.text();
         let content_type = answer.header("content-type").unwrap_or_default();
         assert!(content_type.starts_with("text/event-stream"), "{content_type}");

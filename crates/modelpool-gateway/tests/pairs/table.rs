@@ -85,7 +85,8 @@ the bytes pass through and everything is carried. Elsewhere a request is transla
 what it may hold. It is written by a test that asks the gateway, pair by pair, and looks at what the model was asked.
 
 - **carried**: the model is asked the same, in the words of its wire.
-- **mapped**: the wire says it otherwise: effort in other steps, or as a number of tokens.
+- **mapped**: the wire says it otherwise: effort in other steps, or as a number of tokens; a tool that has to be called as
+  the only one the model is told of.
 - **refused**: it carries meaning and the wire cannot say it. The request goes to another model whose wire can, if there
   is one among those allowed; else the answer is a 400 that names the member as the caller calls it.
 - **dropped**: a hint that changes no meaning. It is left out and named in the header `x-modelpool-dropped`.

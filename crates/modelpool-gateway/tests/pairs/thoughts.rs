@@ -1,11 +1,14 @@
 //! What a model thought reaches the caller; sent back, it reaches the model with what proves it, and no other vendor is
 //! shown that proof.
 
+use modelpool::OnLoss;
 use modelpool_testkit::wires::{Deed, Said, Wire};
 use serde_json::{Value, json};
 
 use crate::dialect::Dialect;
 use crate::house::{Pairs, each_pair};
+use crate::order;
+use crate::reading;
 
 const THOUGHT: &str = "Foxes jump, I thought.";
 const SIGNATURE: &str = "U0lHTkFUVVJF";
@@ -13,6 +16,34 @@ const SIGNATURE: &str = "U0lHTkFUVVJF";
 #[tokio::test]
 async fn a_thought_goes_to_the_caller_and_back_to_its_model() {
     each_pair(there_and_back).await;
+}
+
+#[tokio::test]
+async fn a_thought_is_streamed_to_the_caller() {
+    each_pair(streamed).await;
+}
+
+async fn streamed(dialect: Dialect, wire: Wire) {
+    let pairs = Pairs::of(&[wire], OnLoss::Error).await;
+    for said in [Said::default(), Said::weather_call()] {
+        if wire == Wire::Cohere && said.call.is_some() {
+            // What it thinks before a call is a plan, which is no content.
+            continue;
+        }
+        let called = usize::from(said.call.is_some());
+        let text = said.whole_text();
+        let deed = Deed::says(said.thinking(THOUGHT, SIGNATURE));
+        pairs.upstream(wire.provider()).next(deed);
+        let answer = pairs
+            .ask(dialect, wire.provider(), true, &dialect.question())
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let told = reading::stream(dialect, answer.text());
+        let read = (told.thought.as_str(), told.text.as_str(), told.calls.len());
+        assert_eq!(read, (THOUGHT, text.as_str(), called), "{}", answer.text());
+        assert!(told.looks_complete(), "{}", answer.text());
+        order::check(dialect, answer.text());
+    }
 }
 
 /// Whether the model is shown its proof again. Cohere and Ollama have none; those of servers that speak chat completions

@@ -6,12 +6,41 @@ use serde_json::{Value, json};
 
 use crate::ask::{with_result, with_tools};
 use crate::dialect::Dialect;
+use crate::features::parallel;
 use crate::house::{Pairs, each_pair};
 use crate::reading::{self, End, Told};
 
 #[tokio::test]
 async fn a_tool_is_defined_called_and_answered() {
     each_pair(called).await;
+}
+
+/// Where nothing can be called, how many calls there may be is no obstacle.
+#[tokio::test]
+async fn one_call_at_a_time_asks_nothing_without_tools() {
+    each_pair(no_calls).await;
+}
+
+async fn no_calls(dialect: Dialect, wire: Wire) {
+    let Some(question) = parallel(dialect, dialect.question()) else {
+        return;
+    };
+    let pairs = Pairs::of(&[wire], OnLoss::Error).await;
+    let answer = pairs.ask(dialect, wire.provider(), false, &question).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("x-modelpool-dropped"), None, "{answer:?}");
+    if wire.provider() != dialect.own_provider() {
+        let asked = pairs
+            .upstream(wire.provider())
+            .last_asked()
+            .unwrap()
+            .body
+            .to_string();
+        assert!(
+            !asked.contains("parallel"),
+            "OpenAI refuses it without tools: {asked}"
+        );
+    }
 }
 
 async fn called(dialect: Dialect, wire: Wire) {

@@ -41,8 +41,8 @@ pub(super) struct MessagesEncoder {
 }
 
 /// The block that is open.
-#[derive(Debug, PartialEq)]
-enum Open {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Open {
     Text,
     Thinking,
     Call {
@@ -103,6 +103,16 @@ impl MessagesEncoder {
             finish: None,
             finished: false,
             astray: false,
+        }
+    }
+
+    /// In the middle of a message of so many blocks, of which the last may be open.
+    pub(super) fn standing(blocks: u64, open: Option<Open>) -> Self {
+        Self {
+            started: true,
+            open,
+            blocks,
+            ..Self::new("")
         }
     }
 

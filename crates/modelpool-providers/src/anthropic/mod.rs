@@ -24,12 +24,12 @@ mod blocks;
 mod caller;
 mod conversation;
 mod decoder;
-mod edit;
 mod encoder;
 mod generation;
 mod messages;
 mod stop_reason;
 mod thinking;
+mod told;
 mod usage;
 mod wire;
 mod write;
@@ -51,7 +51,7 @@ mod write_tests;
 
 pub(crate) use caller::AnthropicCaller;
 pub(crate) use decoder::deltas;
-pub(crate) use edit::EDITS;
+pub(crate) use told::ToldMessage;
 pub(crate) use wire::AnthropicWire;
 
 use serde_json::Value;

@@ -54,6 +54,19 @@ impl Family {
     }
 }
 
+impl Family {
+    /// Whether the model takes Claude's `tool_choice` among the additional fields: those from 4.5 on. Shown with real
+    /// calls in <https://github.com/BerriAI/litellm/pull/34347>, the conflict with a choice of Converse's in
+    /// <https://github.com/BerriAI/litellm/issues/36536> (read 2026-11-27).
+    pub(super) fn takes_claudes_choice(model: &str) -> bool {
+        match Family::of(model) {
+            Family::Claude(Claude::Adaptive | Claude::Fixed) => true,
+            Family::Claude(Claude::Budget) => model.to_ascii_lowercase().contains("-4-5"),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +112,9 @@ mod tests {
             ),
         ] {
             assert_eq!(Family::of(model), expected, "{model}");
+            let takes = matches!(expected, Family::Claude(Claude::Adaptive | Claude::Fixed))
+                || model.contains("haiku-4-5");
+            assert_eq!(Family::takes_claudes_choice(model), takes, "{model}");
         }
     }
 }

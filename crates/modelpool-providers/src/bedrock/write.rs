@@ -26,6 +26,7 @@ pub(super) fn write(conversation: &Conversation, model: &str) -> Result<Written,
     body.think(&messages.turns);
     let inference = body.inference();
     body.sampling_of_some();
+    body.one_call_at_a_time(model)?;
     let tools = tool_config(conversation, &messages.turns)?;
     Ok(body.assemble(messages, inference, tools))
 }
@@ -44,11 +45,6 @@ fn refuse(conversation: &Conversation) -> Result<(), Untranslatable> {
     if conversation.logprobs.is_some() {
         return Err(Untranslatable::new("logprobs", "are not given by Amazon Bedrock"));
     }
-    let calls_tools = !conversation.tools.is_empty() && conversation.tool_choice != Some(ToolChoice::None);
-    if calls_tools && conversation.parallel_tools == Some(false) {
-        let reason = "cannot be false on Amazon Bedrock, where a model may call several tools at once";
-        return Err(Untranslatable::new("parallel_tool_calls", reason));
-    }
     if conversation.output == OutputForm::Json {
         let reason = "of any JSON is not known to Amazon Bedrock, which wants a schema";
         return Err(Untranslatable::new("response_format", reason));
@@ -66,6 +62,21 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
+    /// Claude takes its own word for it beside Converse's members, but not beside a choice among them: a request with
+    /// both is refused.
+    fn one_call_at_a_time(&mut self, model: &str) -> Result<(), Untranslatable> {
+        let is_free = matches!(self.conversation.tool_choice, None | Some(ToolChoice::Auto));
+        let forbidden =
+            self.conversation.parallel_tools == Some(false) && !self.conversation.tools.is_empty();
+        if is_free && forbidden && Family::takes_claudes_choice(model) {
+            let choice = json!({"type": "auto", "disable_parallel_tool_use": true});
+            self.fields.insert("tool_choice".to_owned(), choice);
+            return Ok(());
+        }
+        self.conversation
+            .one_call_at_a_time("Amazon Bedrock", &mut self.dropped)
+    }
+
     fn drop(&mut self, name: &str) {
         self.dropped.push(name.to_owned());
     }

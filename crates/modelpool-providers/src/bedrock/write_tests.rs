@@ -237,6 +237,31 @@ fn a_schema_is_a_text() {
     );
 }
 
+/// Several tools, and no two calls at once.
+fn two_tools(tool_choice: Option<ToolChoice>) -> Conversation {
+    let mut conversation = with_tool(vec![said(Role::User, "a")]);
+    conversation.tools.extend(conversation.tools.clone());
+    conversation.parallel_tools = Some(false);
+    conversation.tool_choice = tool_choice;
+    conversation
+}
+
+#[test]
+fn claude_takes_its_own_word_for_one_call_at_a_time() {
+    let choice = json!({"type": "auto", "disable_parallel_tool_use": true});
+    for free in [None, Some(ToolChoice::Auto)] {
+        let body = body(&two_tools(free), CLAUDE_4_5);
+        assert_eq!(body["additionalModelRequestFields"]["tool_choice"], choice);
+        assert_eq!(body["toolConfig"].get("toolChoice"), None, "both are refused");
+    }
+    // Where it has no word a single tool is hardly called twice; that it was not said is named.
+    let mut one = two_tools(None);
+    one.tools.truncate(1);
+    let written = write(&one, "amazon.nova-pro-v1:0").unwrap();
+    assert_eq!(written.dropped, ["parallel_tool_calls"]);
+    assert!(write(&two_tools(None), "amazon.nova-pro-v1:0").is_err());
+}
+
 #[test]
 fn what_bedrock_cannot_say_is_refused_by_name() {
     let of_user = |content: Vec<Content>| asks(vec![Message::new(Role::User, content)]);
@@ -274,10 +299,7 @@ fn what_bedrock_cannot_say_is_refused_by_name() {
             "are not given",
         ),
         (
-            Conversation {
-                parallel_tools: Some(false),
-                ..with_tool(vec![said(Role::User, "a")])
-            },
+            two_tools(Some(ToolChoice::Required)),
             "parallel_tool_calls",
             "cannot be false",
         ),

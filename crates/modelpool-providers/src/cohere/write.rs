@@ -29,6 +29,7 @@ pub(super) fn body(conversation: &Conversation, target: &Target<'_>) -> Result<W
     );
     body.insert("stream".to_owned(), target.stream.into());
     if !conversation.tools.is_empty() {
+        conversation.one_call_at_a_time("Cohere's wire", &mut dropped)?;
         write_tools(conversation, &mut body, &mut dropped);
     }
     if let Some(format) = response_format(&conversation.output) {
@@ -83,27 +84,29 @@ fn refuse(conversation: &Conversation) -> Result<(), Untranslatable> {
 
 fn refuse_with_tools(conversation: &Conversation) -> Result<(), Untranslatable> {
     let refusal = |field: &str, reason: &str| Err(Untranslatable::new(field, reason));
-    if conversation.parallel_tools == Some(false) {
-        return refusal("parallel_tool_calls", "is not known to Cohere's wire");
-    }
     if conversation.output != OutputForm::Text {
         return refusal("response_format", "cannot stand beside `tools` on Cohere's wire");
     }
-    if let Some(ToolChoice::Named(name)) = &conversation.tool_choice {
-        let only = conversation.tools.len() == 1 && conversation.tools.iter().any(|tool| tool.name == *name);
-        if !only {
-            return refusal(
-                "tool_choice",
-                "names one of several tools, and Cohere's wire knows only whether any is to be called",
-            );
-        }
+    if let Some(ToolChoice::Named(name)) = &conversation.tool_choice
+        && !conversation.tools.iter().any(|tool| tool.name == *name)
+    {
+        return refusal("tool_choice", "names a tool that is not among `tools`");
     }
     Ok(())
 }
 
-/// The choice is left out where the model is free.
+/// The choice is left out where the model is free. The wire knows only whether a tool is to be called: where the caller
+/// names one, it is the only one the model is told of.
 fn write_tools(conversation: &Conversation, body: &mut Map<String, Value>, dropped: &mut Vec<String>) {
-    let tools = conversation.tools.iter().map(|tool| {
+    let named = match &conversation.tool_choice {
+        Some(ToolChoice::Named(name)) => Some(name),
+        _ => None,
+    };
+    let told = || {
+        let tools = conversation.tools.iter().enumerate();
+        tools.filter(|(_, tool)| named.is_none_or(|name| tool.name == *name))
+    };
+    let tools = told().map(|(_, tool)| {
         // The wire wants a schema, even of no arguments.
         let none = || json!({"type": "object", "properties": {}});
         let mut function = json!({"name": tool.name});
@@ -116,10 +119,10 @@ fn write_tools(conversation: &Conversation, body: &mut Map<String, Value>, dropp
     body.insert("tools".to_owned(), tools.collect());
     // Strictness is of all tools or of none.
     let strict = |tool: &Tool| tool.strict == Some(true);
-    if conversation.tools.iter().all(strict) {
+    if told().all(|(_, tool)| strict(tool)) {
         body.insert("strict_tools".to_owned(), true.into());
     } else {
-        for (index, tool) in conversation.tools.iter().enumerate() {
+        for (index, tool) in told() {
             if strict(tool) {
                 dropped.push(format!("tools[{index}].strict"));
             }
@@ -128,7 +131,6 @@ fn write_tools(conversation: &Conversation, body: &mut Map<String, Value>, dropp
     let choice = match conversation.tool_choice {
         None | Some(ToolChoice::Auto) => return,
         Some(ToolChoice::None) => "NONE",
-        // One that is named is the only one, see `refuse_with_tools`.
         Some(ToolChoice::Required | ToolChoice::Named(_)) => "REQUIRED",
     };
     body.insert("tool_choice".to_owned(), choice.into());

@@ -205,11 +205,24 @@ fn tools_and_the_choice_of_them() {
             (None, Some(true)),
         ),
         (vec![tool("f", Some(true)), tool("g", None)], None, (None, None)),
+        // The one that is named is the only one.
+        (
+            vec![tool("f", Some(true)), tool("g", None)],
+            named("f"),
+            (Some("REQUIRED"), Some(true)),
+        ),
     ] {
         let mut conversation = saying(Role::User, vec![]);
         conversation.tools = tools;
         conversation.tool_choice = choice;
         let body = body(&conversation);
+        if let Some(ToolChoice::Named(name)) = &conversation.tool_choice {
+            let told: Vec<&Value> = body["tools"].as_array().unwrap().iter().collect();
+            assert_eq!(
+                (told.len(), told[0]["function"]["name"].as_str()),
+                (1, Some(name.as_str()))
+            );
+        }
         let found = (
             body.get("tool_choice").and_then(Value::as_str),
             body.get("strict_tools").and_then(Value::as_bool),
@@ -316,10 +329,16 @@ fn what_cannot_be_said_is_refused_by_its_name() {
         (with(&|it| it.logprobs = Some(1)), "top_logprobs"),
         (with(&|it| it.sampling.stop = vec![String::new(); 6]), "stop"),
         (
-            with(&|it| it.tool_choice = Some(ToolChoice::Named("f".to_owned()))),
+            with(&|it| it.tool_choice = Some(ToolChoice::Named("nobody".to_owned()))),
             "tool_choice",
         ),
-        (with(&|it| it.parallel_tools = Some(false)), "parallel_tool_calls"),
+        (
+            with(&|it| {
+                it.parallel_tools = Some(false);
+                it.tools.extend(it.tools.clone());
+            }),
+            "parallel_tool_calls",
+        ),
         (with(&|it| it.output = OutputForm::Json), "response_format"),
         (
             saying(

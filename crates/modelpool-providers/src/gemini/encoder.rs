@@ -130,7 +130,9 @@ impl Encoder for GeminiEncoder {
     fn write(&mut self, event: &Event) -> Vec<Bytes> {
         match event {
             Event::Begin(head) => {
-                self.head = head.clone();
+                // An answer that is gone on with keeps its id.
+                let id = self.head.id.take().or_else(|| head.id.clone());
+                self.head = Head { id, ..head.clone() };
                 Vec::new()
             }
             Event::Piece { choice, piece } => self.piece(*choice, piece),

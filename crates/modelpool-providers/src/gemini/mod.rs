@@ -39,6 +39,7 @@ mod parts;
 mod schema;
 mod settings;
 mod signature;
+mod told;
 mod tools;
 mod wire;
 mod words;
@@ -49,4 +50,5 @@ mod tests;
 
 pub(crate) use caller::GeminiCaller;
 pub(crate) use embed::{Batch, read as read_embeddings, write_answer as write_embeddings};
+pub(crate) use told::ToldChunks;
 pub(crate) use wire::GeminiWire;

@@ -33,8 +33,11 @@ fn declaration(tool: &Tool) -> Value {
     declaration
 }
 
-/// The member `toolConfig`; `None` where the caller left the choice open.
-pub(super) fn config(conversation: &Conversation) -> Result<Option<Value>, Untranslatable> {
+/// The member `toolConfig`; `None` where the caller left the choice open. Hints that have no place go to `dropped`.
+pub(super) fn config(
+    conversation: &Conversation,
+    dropped: &mut Vec<String>,
+) -> Result<Option<Value>, Untranslatable> {
     if conversation.tools.is_empty() {
         return match &conversation.tool_choice {
             Some(ToolChoice::Required | ToolChoice::Named(_)) => Err(Untranslatable::new(
@@ -44,12 +47,7 @@ pub(super) fn config(conversation: &Conversation) -> Result<Option<Value>, Untra
             _ => Ok(None),
         };
     }
-    if conversation.parallel_tools == Some(false) {
-        return Err(Untranslatable::new(
-            "parallel_tool_calls",
-            "cannot be switched off on Gemini's wire",
-        ));
-    }
+    conversation.one_call_at_a_time("Gemini's wire", dropped)?;
     let strict = conversation.tools.iter().any(|tool| tool.strict == Some(true));
     let calling = match &conversation.tool_choice {
         // Calls then follow their schemas, as they do where they are asked for.

@@ -37,7 +37,7 @@ pub(super) fn write(
     if let Some(tools) = tools::declarations(&conversation.tools) {
         body.insert("tools".to_owned(), tools);
     }
-    if let Some(config) = tools::config(conversation)? {
+    if let Some(config) = tools::config(conversation, &mut dropped)? {
         body.insert("toolConfig".to_owned(), config);
     }
     let mut config = generation_config(conversation, generation, &mut dropped)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Signature;
+use super::{Signature, Untranslatable};
 
 /// A request for a turn of a conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -219,6 +219,33 @@ pub(crate) enum Effort {
 }
 
 impl Conversation {
+    /// Sees to it that the wish for one call at a time is not lost in silence on a wire that has no word for it.
+    ///
+    /// Without tools, or where none may be called, there is nothing to wish. With a single tool, as clients that want
+    /// a structured answer set it, two calls at once are hardly to be expected: the wish is named as left out.
+    /// Several tools may well be called together, and a caller who forbids it may be unable to read that.
+    pub(crate) fn one_call_at_a_time(
+        &self,
+        wire: &str,
+        dropped: &mut Vec<String>,
+    ) -> Result<(), Untranslatable> {
+        const MEMBER: &str = "parallel_tool_calls";
+        if self.parallel_tools != Some(false) || self.tool_choice == Some(ToolChoice::None) {
+            return Ok(());
+        }
+        match self.tools.len() {
+            0 => Ok(()),
+            1 => {
+                dropped.push(MEMBER.to_owned());
+                Ok(())
+            }
+            _ => Err(Untranslatable::new(
+                MEMBER,
+                format!("cannot be false on {wire}, where a model may call several tools at once"),
+            )),
+        }
+    }
+
     /// The name of the tool that a result belongs to.
     pub(crate) fn tool_name_of<'a>(&'a self, result: &'a ToolResult) -> Option<&'a str> {
         let of_call = || {

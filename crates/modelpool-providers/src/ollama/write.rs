@@ -26,6 +26,7 @@ pub(super) fn body(
         "messages".to_owned(),
         messages(conversation, &mut dropped)?.into(),
     );
+    conversation.one_call_at_a_time("Ollama's wire", &mut dropped)?;
     // Ollama streams where a request does not say.
     body.insert("stream".to_owned(), target.stream.into());
     // A model that does not know of its tools calls none.
@@ -89,9 +90,6 @@ fn refuse(conversation: &Conversation) -> Result<(), Untranslatable> {
             "tool_choice",
             "demands a call, and Ollama's wire leaves that to the model",
         ));
-    }
-    if conversation.parallel_tools == Some(false) && !conversation.tools.is_empty() {
-        return unknown("parallel_tool_calls");
     }
     Ok(())
 }

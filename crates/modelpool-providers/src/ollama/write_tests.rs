@@ -272,7 +272,13 @@ fn what_cannot_be_said_is_refused_by_its_name() {
             with(&|it| it.tool_choice = Some(ToolChoice::Named("f".to_owned()))),
             "tool_choice",
         ),
-        (with(&|it| it.parallel_tools = Some(false)), "parallel_tool_calls"),
+        (
+            with(&|it| {
+                it.parallel_tools = Some(false);
+                it.tools.extend(it.tools.clone());
+            }),
+            "parallel_tool_calls",
+        ),
         (
             saying(
                 Role::User,

@@ -1,27 +1,80 @@
-//! Editing events of a stream: the row of this wire in [`crate::edit`].
+//! Going on with a stream in this dialect, by splicing the chunks of the later one: a row of [`crate::sequel`].
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use modelpool_core::{StreamEvent, Usage};
 use serde_json::{Value, json};
+use smallvec::smallvec;
 
 use super::read::{member_range, range_in};
 use super::stream::{Reader, text_event};
-use crate::edit::{EventEdits, Identity};
 use crate::json::{self, lenient_object};
+use crate::sequel::{Sequel, Sequels};
 use crate::splice::apply;
 use crate::sse;
 
+/// What every chunk of one answer repeats. The values are kept as they were written, so that the caller reads the same
+/// bytes again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Identity {
+    /// The id of the answer, as JSON.
+    id: Option<Box<str>>,
+    /// When it was begun, as JSON.
+    created: Option<Box<str>>,
+}
+
 /// Chunks of <https://platform.openai.com/docs/api-reference/chat/streaming>.
-pub(crate) static EDITS: EventEdits = EventEdits {
-    text_has_a_place: false,
-    identity,
-    with_identity,
-    with_text,
-    with_usage,
-    text_event: |model, text| text_event(model, text, None),
-};
+#[derive(Debug, Default)]
+pub(crate) struct ChatSequel {
+    begun: bool,
+    /// Of the first chunk, where it has one.
+    identity: Option<Identity>,
+    /// The reason was told: what comes now ends the answer.
+    finished: bool,
+}
+
+impl Sequel for ChatSequel {
+    fn told(&mut self, event: &StreamEvent, _: &str) -> bool {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.identity = identity(event);
+        }
+        true
+    }
+
+    fn take_over(&mut self) {
+        self.finished = false;
+    }
+
+    fn go_on(&mut self, event: StreamEvent, text: &str, total: &Usage) -> Sequels {
+        self.finished |= event.finish.is_some();
+        let says_something = self.finished || event.usage.is_some() || event.end_mark || !text.is_empty();
+        // What only begins an answer is left out: the caller's has begun long ago.
+        if !says_something {
+            return Sequels::new();
+        }
+        let event = with_usage(event, total);
+        let own = event.text();
+        if own == text {
+            return smallvec![self.identified(event)];
+        }
+        if own.is_empty() {
+            // It has no text that could be replaced.
+            let before = text_event("", text, None);
+            return smallvec![self.identified(before), self.identified(event)];
+        }
+        smallvec![self.identified(with_text(event, text))]
+    }
+}
+
+impl ChatSequel {
+    fn identified(&self, event: StreamEvent) -> StreamEvent {
+        match &self.identity {
+            Some(identity) => with_identity(event, identity),
+            None => event,
+        }
+    }
+}
 
 lenient_object! {
     struct Delta<'a> {
@@ -108,9 +161,6 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
 }
 
 fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
-    if event.usage.is_none() {
-        return event;
-    }
     let raw = in_one_line(&event.raw);
     let Some((whole, chunk)) = chunk(&raw) else {
         return event;
@@ -235,7 +285,7 @@ mod tests {
     #[test]
     fn an_event_of_text_alone_belongs_to_the_answer() {
         let identity = identity(&event(FIRST)).unwrap();
-        let made = with_identity((EDITS.text_event)("m", "hello"), &identity);
+        let made = with_identity(text_event("m", "hello", None), &identity);
         assert_eq!(made.text(), "hello");
         assert_eq!(super::identity(&made), Some(identity));
     }
@@ -243,7 +293,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_carried(text in any::<String>(), other in any::<String>()) {
-            let edited = with_text((EDITS.text_event)("m", &text), &other);
+            let edited = with_text(text_event("m", &text, None), &other);
             prop_assert_eq!(edited.text(), if text.is_empty() { "" } else { &other });
         }
 

@@ -44,7 +44,7 @@ mod write;
 mod write_messages;
 
 pub(crate) use caller::ChatCaller;
-pub(crate) use edit::EDITS;
+pub(crate) use edit::ChatSequel;
 pub use provider::OpenAiChat;
 pub(crate) use stream::deltas;
 pub use stream::text_event;

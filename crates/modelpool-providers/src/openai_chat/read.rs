@@ -122,6 +122,7 @@ pub fn read(operation: Operation, bytes: Bytes) -> Result<ReadRequest, BodyError
         bytes: bytes.clone(),
         spots,
         form: None,
+        beta: None,
         wants_usage,
     };
     Ok(ReadRequest {

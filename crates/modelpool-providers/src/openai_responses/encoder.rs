@@ -5,15 +5,18 @@
 //! which they open, and each is closed with what it has become. Messages and reasoning grow one at a time; calls
 //! may grow side by side, and are closed at the end. The last event repeats the whole response.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use modelpool_core::{FinishReason, Usage};
 use serde_json::{Value, json};
 
 use super::events::Events;
-use super::growing::{Call, Message, Reasoning, Spot, sealed_reasoning};
+use super::growing::{Call, Message, Reasoning, Spot, close_as_it_is, sealed_reasoning};
 use super::object::{self, Identity, Status};
-use super::reasoning;
-use super::value::list;
+use super::told::ToldItem;
+use super::value::{list, text};
+use super::{answer, reasoning};
 use crate::neutral::{Event, Head, Issuer, Piece, ToolCallPiece, made_up_id};
 use crate::wire::Encoder;
 
@@ -23,6 +26,8 @@ pub(super) struct ResponsesEncoder {
     /// What answers, where the answer does not say.
     model: String,
     identity: Option<Identity>,
+    /// As it was begun by a stream that this one goes on with; null where there is none.
+    begun: Value,
     events: Events,
     /// The items so far, null where they still grow.
     output: Vec<Value>,
@@ -76,6 +81,7 @@ impl Encoder for ResponsesEncoder {
         self.close_all(&status);
         let output = std::mem::take(&mut self.output);
         let response = object::response(&identity, &status, output, self.usage.as_ref());
+        let response = object::ended(std::mem::take(&mut self.begun), response);
         let kind = match status {
             Status::Completed => "response.completed",
             Status::InProgress | Status::Incomplete(_) => "response.incomplete",
@@ -90,6 +96,7 @@ impl ResponsesEncoder {
         Self {
             model: model.to_owned(),
             identity: None,
+            begun: Value::Null,
             events: Events::default(),
             output: Vec::new(),
             growing: None,
@@ -100,9 +107,40 @@ impl ResponsesEncoder {
         }
     }
 
-    /// Whose response it is, said where it was not yet. An answer that goes on from another's stays the first's.
+    /// In the middle of a response that was begun so, of which these items were told.
+    pub(super) fn standing(begun: &Value, next_number: u64, items: &BTreeMap<u64, ToldItem>) -> Self {
+        let mut encoder = Self::new("");
+        encoder.identity = Some(Identity::of(&answer::head(begun), ""));
+        encoder.begun = begun.clone();
+        encoder.events = Events::from_number(next_number);
+        for (nth, (place, told)) in items.iter().enumerate() {
+            let spot = Spot {
+                index: usize::try_from(*place).unwrap_or(nth),
+                id: text(&told.item, "id").unwrap_or_default().to_owned(),
+            };
+            let is_last = nth + 1 == items.len();
+            let item = if told.is_whole {
+                told.item.clone()
+            } else if is_last && told.item["type"] == "message" {
+                let parts = list(&told.item, "content").cloned().collect();
+                let message = Message::standing(spot, parts, !told.part_is_whole);
+                encoder.growing = Some(Growing::Message(nth, message));
+                Value::Null
+            } else {
+                close_as_it_is(&spot, told.item.clone(), told.part_is_whole, &mut encoder.events)
+            };
+            encoder.output.push(item);
+        }
+        encoder
+    }
+
+    /// Whose response it is, said where it was not yet. An answer that goes on from another's stays the first's, and
+    /// only says who answers now.
     fn begin(&mut self, head: &Head) -> Identity {
-        if let Some(identity) = &self.identity {
+        if let Some(identity) = &mut self.identity {
+            if let Some(model) = &head.model {
+                identity.model.clone_from(model);
+            }
             return identity.clone();
         }
         let identity = Identity::of(head, &self.model);

@@ -11,6 +11,14 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// Goes on with this number.
+    pub(super) fn from_number(next_number: u64) -> Self {
+        Self {
+            next_number,
+            ..Self::default()
+        }
+    }
+
     /// Writes an event, whose `members` are an object.
     pub(super) fn write(&mut self, kind: &str, members: Value) {
         let mut event = Map::new();

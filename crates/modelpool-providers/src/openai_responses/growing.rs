@@ -67,6 +67,23 @@ impl Message {
         }
     }
 
+    /// In the middle of a message of these parts, of which the last may be open.
+    pub(super) fn standing(spot: Spot, mut parts: Vec<Value>, last_is_open: bool) -> Self {
+        let open = parts.last().is_some_and(|part| part["type"] == "output_text") && last_is_open;
+        let part = open.then(|| parts.pop()).flatten();
+        let list = |part: &Value, name: &str| part[name].as_array().cloned().unwrap_or_default();
+        Self {
+            spot,
+            parts,
+            part: part.map(|part| Part {
+                is_refusal: false,
+                text: part["text"].as_str().unwrap_or_default().to_owned(),
+                annotations: list(&part, "annotations"),
+                logprobs: list(&part, "logprobs"),
+            }),
+        }
+    }
+
     pub(super) fn add(&mut self, is_refusal: bool, delta: &str, events: &mut Events) {
         let goes_on = |part: &Part| part.is_refusal == is_refusal;
         if !self.part.as_ref().is_some_and(goes_on) {
@@ -195,6 +212,51 @@ impl Reasoning {
 pub(super) fn sealed_reasoning(spot: &Spot, encrypted: &str, events: &mut Events) -> Value {
     let item = reasoning::item(&spot.id, "", Some(encrypted));
     spot.added(&item, events);
+    spot.done(&item, events);
+    item
+}
+
+/// What closes the text and the part of reasoning, by the list the part stands in.
+const ENDS_OF_REASONING: [[&str; 4]; 2] = [
+    [
+        "summary",
+        "summary_index",
+        "response.reasoning_summary_text.done",
+        "response.reasoning_summary_part.done",
+    ],
+    [
+        "content",
+        "content_index",
+        "response.reasoning_text.done",
+        "response.content_part.done",
+    ],
+];
+
+/// Closes an item of any kind as it stands; the item as it has become.
+pub(super) fn close_as_it_is(
+    spot: &Spot,
+    mut item: Value,
+    part_is_whole: bool,
+    events: &mut Events,
+) -> Value {
+    let has_open_part = item["type"] == "reasoning" && !part_is_whole;
+    for [list, index_name, text_done, part_done] in ENDS_OF_REASONING {
+        let parts = item[list].as_array().filter(|_| has_open_part);
+        let Some((part, before)) = parts.and_then(|parts| parts.split_last()) else {
+            continue;
+        };
+        let place = json!({"item_id": spot.id, "output_index": spot.index, index_name: before.len()});
+        let mut members = place.clone();
+        members["text"] = part["text"].clone();
+        events.write(text_done, members);
+        let mut members = place;
+        members["part"] = part.clone();
+        events.write(part_done, members);
+        break;
+    }
+    if item.get("status").is_some() {
+        item["status"] = Status::Incomplete(None).word().into();
+    }
     spot.done(&item, events);
     item
 }

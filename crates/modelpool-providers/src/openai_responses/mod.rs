@@ -36,9 +36,11 @@ mod input;
 mod items;
 mod object;
 mod reasoning;
+mod told;
 mod value;
 mod wire;
 mod write;
 
 pub(crate) use caller::ResponsesCaller;
+pub(crate) use told::ToldResponse;
 pub(crate) use wire::ResponsesWire;

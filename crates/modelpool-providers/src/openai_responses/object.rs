@@ -108,6 +108,24 @@ pub(super) fn response(
     })
 }
 
+/// A response that was begun elsewhere, with its own settings, as it ended.
+pub(super) fn ended(mut begun: Value, mut ended: Value) -> Value {
+    if begun.get("object").is_none() {
+        return ended;
+    }
+    for name in [
+        "status",
+        "error",
+        "incomplete_details",
+        "model",
+        "output",
+        "usage",
+    ] {
+        begun[name] = ended[name].take();
+    }
+    begun
+}
+
 /// How much was written to a vendor's cache is not known here; typed clients want the count all the same.
 fn usage_object(usage: &Usage) -> Value {
     json!({

@@ -89,7 +89,11 @@ fn write_tools(conversation: &Conversation, body: &mut Map<String, Value>) {
         ToolChoice::Required => json!("required"),
         ToolChoice::Named(name) => json!({"type": "function", "name": name}),
     });
-    let parallel = conversation.parallel_tools.map(Value::from);
+    // Where nothing can be called there is nothing to say of calls.
+    let parallel = conversation
+        .parallel_tools
+        .filter(|_| !conversation.tools.is_empty());
+    let parallel = parallel.map(Value::from);
     for (key, value) in [("tool_choice", choice), ("parallel_tool_calls", parallel)] {
         if let Some(value) = value {
             body.insert(key.to_owned(), value);

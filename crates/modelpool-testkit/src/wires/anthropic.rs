@@ -14,8 +14,16 @@ fn message(said: &Said) -> Value {
     })
 }
 
-fn grown(delta: &Value) -> Vec<u8> {
-    event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+fn grown(index: usize, delta: &Value) -> Vec<u8> {
+    event(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
+}
+
+fn opened(index: usize, block: &Value) -> Vec<u8> {
+    event(&json!({"type": "content_block_start", "index": index, "content_block": block}))
+}
+
+fn closed(index: usize) -> Vec<u8> {
+    event(&json!({"type": "content_block_stop", "index": index}))
 }
 
 impl Speech for Anthropic {
@@ -42,16 +50,34 @@ impl Speech for Anthropic {
             None => json!({"type": "text", "text": ""}),
         };
         let begin = event(&json!({"type": "message_start", "message": message(said)}));
-        let open = event(&json!({"type": "content_block_start", "index": 0, "content_block": block}));
-        let text = |text: &String| grown(&json!({"type": "text_delta", "text": text}));
+        let mut head = vec![begin];
+        if let Some(thought) = &said.thought {
+            head.push(opened(
+                0,
+                &json!({"type": "thinking", "thinking": "", "signature": ""}),
+            ));
+            head.push(grown(
+                0,
+                &json!({"type": "thinking_delta", "thinking": thought.text}),
+            ));
+            head.push(grown(
+                0,
+                &json!({"type": "signature_delta", "signature": thought.signature}),
+            ));
+            head.push(closed(0));
+        }
+        let index = usize::from(said.thought.is_some());
+        head.push(opened(index, &block));
+        let text = |text: &String| grown(index, &json!({"type": "text_delta", "text": text}));
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         if let Some(call) = &said.call {
             let arguments = call.arguments.to_string();
             pieces.push(grown(
+                index,
                 &json!({"type": "input_json_delta", "partial_json": arguments}),
             ));
         }
-        let mut tail = vec![event(&json!({"type": "content_block_stop", "index": 0}))];
+        let mut tail = vec![closed(index)];
         if said.finish.is_some() {
             tail.push(event(&json!({
                 "type": "message_delta",
@@ -62,11 +88,7 @@ impl Speech for Anthropic {
             })));
         }
         tail.push(event(&json!({"type": "message_stop"})));
-        Frames {
-            head: vec![begin, open],
-            pieces,
-            tail,
-        }
+        Frames { head, pieces, tail }
     }
 
     fn refusal(&self, status: u16) -> Value {

@@ -64,11 +64,15 @@ fn framed(event: &str, payload: &[u8]) -> Vec<u8> {
     written
 }
 
-fn grown(delta: &Value) -> Vec<u8> {
+fn grown(index: usize, delta: &Value) -> Vec<u8> {
     message(
         "contentBlockDelta",
-        &json!({"contentBlockIndex": 0, "delta": delta}),
+        &json!({"contentBlockIndex": index, "delta": delta}),
     )
+}
+
+fn closed(index: usize) -> Vec<u8> {
+    message("contentBlockStop", &json!({"contentBlockIndex": index}))
 }
 
 impl Speech for Bedrock {
@@ -101,17 +105,29 @@ impl Speech for Bedrock {
 
     fn stream(&self, said: &Said) -> Frames {
         let mut head = vec![message("messageStart", &json!({"role": "assistant"}))];
-        let text = |text: &String| grown(&json!({"text": text}));
+        if let Some(thought) = &said.thought {
+            head.push(grown(0, &json!({"reasoningContent": {"text": thought.text}})));
+            head.push(grown(
+                0,
+                &json!({"reasoningContent": {"signature": thought.signature}}),
+            ));
+            head.push(closed(0));
+        }
+        let index = usize::from(said.thought.is_some());
+        let text = |text: &String| grown(index, &json!({"text": text}));
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         if let Some(call) = &said.call {
             let start = json!({"toolUse": {"toolUseId": call.id, "name": call.name}});
             head.push(message(
                 "contentBlockStart",
-                &json!({"contentBlockIndex": 0, "start": start}),
+                &json!({"contentBlockIndex": index, "start": start}),
             ));
-            pieces.push(grown(&json!({"toolUse": {"input": call.arguments.to_string()}})));
+            pieces.push(grown(
+                index,
+                &json!({"toolUse": {"input": call.arguments.to_string()}}),
+            ));
         }
-        let mut tail = vec![message("contentBlockStop", &json!({"contentBlockIndex": 0}))];
+        let mut tail = vec![closed(index)];
         if said.finish.is_some() {
             let word = said.word("end_turn", "max_tokens", "tool_use");
             tail.push(message("messageStop", &json!({"stopReason": word})));

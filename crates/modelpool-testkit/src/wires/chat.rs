@@ -68,11 +68,13 @@ impl Speech for Chat {
         }
         tail.push(chunk(&json!([]), &usage(said)));
         tail.push(b"data: [DONE]\n\n".to_vec());
-        Frames {
-            head: vec![delta(&json!({"role": "assistant", "content": ""}), &none)],
-            pieces,
-            tail,
+        let mut head = vec![delta(&json!({"role": "assistant", "content": ""}), &none)];
+        if let Some(thought) = &said.thought {
+            head.push(delta(&json!({"reasoning_content": thought.text}), &none));
+            let proof = json!({"type": "reasoning.text", "signature": thought.signature});
+            head.push(delta(&json!({"reasoning_details": [proof]}), &none));
         }
+        Frames { head, pieces, tail }
     }
 
     fn refusal(&self, status: u16) -> Value {

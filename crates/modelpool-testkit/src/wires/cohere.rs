@@ -17,8 +17,12 @@ fn word(said: &Said) -> Value {
     said.word("COMPLETE", "MAX_TOKENS", "TOOL_CALL")
 }
 
-fn said_in(kind: &str, message: &Value) -> Vec<u8> {
-    event(&json!({"type": kind, "index": 0, "delta": {"message": message}}))
+fn said_in(kind: &str, index: usize, message: &Value) -> Vec<u8> {
+    event(&json!({"type": kind, "index": index, "delta": {"message": message}}))
+}
+
+fn closed(index: usize) -> Vec<u8> {
+    event(&json!({"type": "content-end", "index": index}))
 }
 
 impl Speech for Cohere {
@@ -44,23 +48,32 @@ impl Speech for Cohere {
             "delta": {"message": {"role": "assistant", "content": [], "tool_calls": []}},
         });
         let mut head = vec![event(&begin)];
-        let text = |text: &String| said_in("content-delta", &json!({"content": {"text": text}}));
+        if let Some(thought) = said.thought.as_ref().filter(|_| said.call.is_none()) {
+            let begun = json!({"content": {"type": "thinking", "thinking": ""}});
+            head.push(said_in("content-start", 0, &begun));
+            let thinking = json!({"content": {"thinking": thought.text}});
+            head.push(said_in("content-delta", 0, &thinking));
+            head.push(closed(0));
+        }
+        let index = usize::from(said.thought.is_some());
+        let text = |text: &String| said_in("content-delta", index, &json!({"content": {"text": text}}));
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         let mut tail = Vec::new();
         if let Some(call) = &said.call {
             let begun = json!({
                 "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""},
             });
-            pieces.push(said_in("tool-call-start", &json!({"tool_calls": begun})));
+            pieces.push(said_in("tool-call-start", 0, &json!({"tool_calls": begun})));
             let arguments = json!({"function": {"arguments": call.arguments.to_string()}});
-            pieces.push(said_in("tool-call-delta", &json!({"tool_calls": arguments})));
+            pieces.push(said_in("tool-call-delta", 0, &json!({"tool_calls": arguments})));
             tail.push(event(&json!({"type": "tool-call-end", "index": 0})));
         } else {
             head.push(said_in(
                 "content-start",
+                index,
                 &json!({"content": {"type": "text", "text": ""}}),
             ));
-            tail.push(event(&json!({"type": "content-end", "index": 0})));
+            tail.push(closed(index));
         }
         if said.finish.is_some() {
             let delta = json!({"finish_reason": word(said), "usage": usage(said)});

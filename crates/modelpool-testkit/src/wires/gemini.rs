@@ -52,11 +52,18 @@ impl Speech for Gemini {
         let text = |text: &String| data(&chunk(&json!([{"text": text}]), &Value::Null, said));
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         pieces.extend(call(said).map(|parts| data(&chunk(&parts, &Value::Null, said))));
+        let mut nothing = json!({"text": ""});
+        let mut head = Vec::new();
+        if let Some(thought) = &said.thought {
+            let parts = json!([{"text": thought.text, "thought": true}]);
+            head.push(data(&chunk(&parts, &Value::Null, said)));
+            nothing["thoughtSignature"] = thought.signature.as_str().into();
+        }
         let last = said
             .finish
-            .map(|_| data(&chunk(&json!([{"text": ""}]), &finish(said), said)));
+            .map(|_| data(&chunk(&json!([nothing]), &finish(said), said)));
         Frames {
-            head: Vec::new(),
+            head,
             pieces,
             tail: last.into_iter().collect(),
         }

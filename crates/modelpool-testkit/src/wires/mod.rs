@@ -111,7 +111,7 @@ impl Wire {
 /// A streamed answer. Joined, its frames are the body.
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
-    /// What comes before the first piece.
+    /// What comes before the first piece, a thought included.
     pub head: Vec<Vec<u8>>,
     /// A frame for each piece of the text, or the frames of a call.
     pub pieces: Vec<Vec<u8>>,

@@ -55,8 +55,13 @@ impl Speech for Ollama {
         let mut pieces: Vec<Vec<u8>> = said.pieces.iter().map(text).collect();
         pieces.extend(call(said).map(|message| line(&said_so(&message))));
         let nothing = said_so(&json!({"role": "assistant", "content": ""}));
+        let thought = said.thought.as_ref().map(|thought| {
+            line(&said_so(
+                &json!({"role": "assistant", "content": "", "thinking": thought.text}),
+            ))
+        });
         Frames {
-            head: Vec::new(),
+            head: thought.into_iter().collect(),
             pieces,
             tail: said
                 .finish

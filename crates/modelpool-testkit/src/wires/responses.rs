@@ -58,52 +58,79 @@ fn output(said: &Said) -> Value {
     thought.into_iter().chain([answer]).collect()
 }
 
-impl Responses {
-    fn text(said: &Said) -> Frames {
-        let item = json!({
-            "id": "msg_7", "type": "message", "status": "in_progress", "role": "assistant", "content": [],
-        });
-        let part = json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
-        let added = json!({"type": "response.output_item.added", "output_index": 0, "item": item});
-        let part_added = json!({
-            "type": "response.content_part.added", "item_id": "msg_7", "output_index": 0, "content_index": 0,
-            "part": part,
-        });
-        let piece = |text: &String| {
-            event(&json!({
-                "type": "response.output_text.delta", "item_id": "msg_7", "output_index": 0, "content_index": 0,
-                "delta": text, "logprobs": [],
-            }))
-        };
-        let done = json!({
-            "type": "response.output_text.done", "item_id": "msg_7", "output_index": 0, "content_index": 0,
-            "text": said.whole_text(), "logprobs": [],
-        });
-        let item_done =
-            json!({"type": "response.output_item.done", "output_index": 0, "item": message(said)});
-        Frames {
-            head: vec![event(&added), event(&part_added)],
-            pieces: said.pieces.iter().map(piece).collect(),
-            tail: vec![event(&done), event(&item_done)],
-        }
-    }
+/// Events before a part, of the part, and after it.
+type Told = [Vec<Value>; 3];
 
-    fn call(said: &Said) -> Frames {
-        let arguments = said.call.as_ref().map(|call| call.arguments.to_string());
-        let arguments = arguments.unwrap_or_default();
-        let added = json!({"type": "response.output_item.added", "output_index": 0, "item": call(said, "")});
-        let delta = json!({
-            "type": "response.function_call_arguments.delta", "item_id": "fc_7", "output_index": 0,
-            "delta": arguments,
-        });
-        let done =
-            json!({"type": "response.output_item.done", "output_index": 0, "item": call(said, &arguments)});
-        Frames {
-            head: Vec::new(),
-            pieces: vec![event(&added), event(&delta)],
-            tail: vec![event(&done)],
-        }
-    }
+/// A thought has a place of its own before what came of it.
+fn place(said: &Said) -> usize {
+    usize::from(said.thought.is_some())
+}
+
+fn thinking(said: &Said) -> Vec<Value> {
+    let Some(thought) = &said.thought else {
+        return Vec::new();
+    };
+    let begun = json!({"id": "rs_7", "type": "reasoning", "summary": []});
+    let part = |text: &str| json!({"type": "summary_text", "text": text});
+    let of_part = |kind: &str, name: &str, value: Value| json!({"type": kind, "item_id": "rs_7", "output_index": 0, "summary_index": 0, name: value});
+    let whole = json!({
+        "id": "rs_7", "type": "reasoning", "summary": [part(&thought.text)],
+        "encrypted_content": thought.signature,
+    });
+    let text = || thought.text.as_str().into();
+    vec![
+        json!({"type": "response.output_item.added", "output_index": 0, "item": begun}),
+        of_part("response.reasoning_summary_part.added", "part", part("")),
+        of_part("response.reasoning_summary_text.delta", "delta", text()),
+        of_part("response.reasoning_summary_text.done", "text", text()),
+        of_part(
+            "response.reasoning_summary_part.done",
+            "part",
+            part(&thought.text),
+        ),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": whole}),
+    ]
+}
+
+fn text(said: &Said) -> Told {
+    let at = place(said);
+    let item = json!({
+        "id": "msg_7", "type": "message", "status": "in_progress", "role": "assistant", "content": [],
+    });
+    let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
+    let of_part = |kind: &str, name: &str, value: Value| json!({"type": kind, "item_id": "msg_7", "output_index": at, "content_index": 0, name: value});
+    let of_text = |kind: &str, name: &str, text: &str| {
+        let mut event = of_part(kind, name, text.into());
+        event["logprobs"] = json!([]);
+        event
+    };
+    let piece = |text: &String| of_text("response.output_text.delta", "delta", text);
+    let whole = said.whole_text();
+    [
+        vec![
+            json!({"type": "response.output_item.added", "output_index": at, "item": item}),
+            of_part("response.content_part.added", "part", part("")),
+        ],
+        said.pieces.iter().map(piece).collect(),
+        vec![
+            of_text("response.output_text.done", "text", &whole),
+            of_part("response.content_part.done", "part", part(&whole)),
+            json!({"type": "response.output_item.done", "output_index": at, "item": message(said)}),
+        ],
+    ]
+}
+
+fn calling(said: &Said) -> Told {
+    let at = place(said);
+    let arguments = said.call.as_ref().map(|call| call.arguments.to_string());
+    let arguments = arguments.unwrap_or_default();
+    let added = json!({"type": "response.output_item.added", "output_index": at, "item": call(said, "")});
+    let of_call = |kind: &str, name: &str| json!({"type": kind, "item_id": "fc_7", "output_index": at, name: arguments});
+    let delta = of_call("response.function_call_arguments.delta", "delta");
+    let done = of_call("response.function_call_arguments.done", "arguments");
+    let item_done =
+        json!({"type": "response.output_item.done", "output_index": at, "item": call(said, &arguments)});
+    [Vec::new(), vec![added, delta], vec![done, item_done]]
 }
 
 impl Speech for Responses {
@@ -112,22 +139,33 @@ impl Speech for Responses {
     }
 
     fn stream(&self, said: &Said) -> Frames {
-        let mut frames = if said.call.is_some() {
-            Self::call(said)
+        let [before, pieces, mut tail] = if said.call.is_some() {
+            calling(said)
         } else {
-            Self::text(said)
+            text(said)
         };
         let created =
             json!({"type": "response.created", "response": response(said, "in_progress", &json!([]))});
-        frames.head.insert(0, event(&created));
+        let head = [vec![created], thinking(said), before].concat();
         if said.finish.is_some() {
             let status = status(said);
             let kind = format!("response.{status}");
-            frames.tail.push(event(
-                &json!({"type": kind, "response": response(said, status, &output(said))}),
-            ));
+            tail.push(json!({"type": kind, "response": response(said, status, &output(said))}));
         }
-        frames
+        let mut number = 0;
+        let mut numbered = |events: Vec<Value>| -> Vec<Vec<u8>> {
+            let of = |mut told: Value| {
+                told["sequence_number"] = number.into();
+                number += 1;
+                event(&told)
+            };
+            events.into_iter().map(of).collect()
+        };
+        Frames {
+            head: numbered(head),
+            pieces: numbered(pieces),
+            tail: numbered(tail),
+        }
     }
 
     fn refusal(&self, status: u16) -> Value {

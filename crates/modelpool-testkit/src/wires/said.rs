@@ -118,7 +118,7 @@ pub struct Thought {
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
-    /// What it thought before, in answers that come whole.
+    /// What it thought before.
     pub thought: Option<Thought>,
     /// The text, as it is streamed.
     pub pieces: Vec<String>,

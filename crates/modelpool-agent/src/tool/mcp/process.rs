@@ -178,6 +178,7 @@ struct Group {
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,
     /// Whether all of it has ended. Its number may be another's then.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "without groups there is no number"))]
     gone: AtomicBool,
 }
 

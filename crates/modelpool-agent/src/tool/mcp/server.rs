@@ -126,9 +126,14 @@ impl ToolSource for McpServer {
         Box::pin(async move {
             let told = |mistake: McpError| ToolError(mistake.to_string());
             let connection = self.shared.connection().await.map_err(told)?;
-            let changed = connection.tools_changed();
-            if let Some(tools) = self.shared.state().tools.clone().filter(|_| !changed) {
-                return Ok(tools);
+            {
+                let mut state = self.shared.state();
+                if connection.tools_changed() {
+                    state.tools = None;
+                }
+                if let Some(tools) = &state.tools {
+                    return Ok(tools.clone());
+                }
             }
             self.shared.list(&connection).await.map_err(told)?;
             let tools = self.shared.state().tools.clone();

@@ -344,10 +344,12 @@ impl Address {
     /// The address without user and query, which may hold keys.
     fn shown(&self) -> String {
         let bare = self.url.split(['?', '#']).next().unwrap_or_default();
-        match (bare.split_once("://"), bare.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-            _ => bare.to_owned(),
-        }
+        let Some((scheme, rest)) = bare.split_once("://") else {
+            return bare.to_owned();
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}{path}")
     }
 }
 

@@ -46,7 +46,7 @@ const fn own(prefix: &'static str, provider: &'static str, address: Address) -> 
 
 /// Prefixes, variables and addresses of <https://docs.litellm.ai/docs/providers> and the pages
 /// below it, as generally known; not checked against those pages yet.
-pub(super) static ROWS: [Row; 19] = [
+pub(super) static ROWS: [Row; 21] = [
     hosted("openai", "openai", "OPENAI_API_KEY"),
     hosted("mistral", "mistral", "MISTRAL_API_KEY"),
     hosted("groq", "groq", "GROQ_API_KEY"),
@@ -57,6 +57,8 @@ pub(super) static ROWS: [Row; 19] = [
     hosted("openrouter", "openrouter", "OPENROUTER_API_KEY"),
     hosted("perplexity", "perplexity", "PERPLEXITYAI_API_KEY"),
     hosted("cerebras", "cerebras", "CEREBRAS_API_KEY"),
+    hosted("sambanova", "sambanova", "SAMBANOVA_API_KEY"),
+    hosted("nebius", "nebius", "NEBIUS_API_KEY"),
     hosted("nvidia_nim", "nvidia", "NVIDIA_NIM_API_KEY"),
     hosted("moonshot", "moonshot", "MOONSHOT_API_KEY"),
     Row {

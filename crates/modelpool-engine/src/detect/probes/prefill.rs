@@ -11,11 +11,13 @@ pub(in crate::detect) fn ask(asker: &mut Asker) -> BoxFuture<'_, Judged> {
         let messages = json!([
             {"role": "user", "content": "Count from one to six in words, and write nothing else."},
         ]);
-        let heard = asker.prefilled(&messages, "one two three").await;
-        Judged::of(heard, |heard| {
-            let text = heard.text.to_lowercase();
-            // Who begins anew says `one` again.
-            Judged::answered(text.contains("four") && !text.contains("one"), &heard.text)
-        })
+        match asker.prefilled(&messages, "one two three").await {
+            Err(error) => Judged::failed(&error),
+            Ok(said) => {
+                let text = said.to_lowercase();
+                // Who begins anew says `one` again.
+                Judged::answered(text.contains("four") && !text.contains("one"), &said)
+            }
+        }
     })
 }

@@ -55,7 +55,13 @@ fn what_cannot_be_said_is_refused() {
             |c| c.untranslatable = vec!["previous_response_id".into()],
             "previous_response_id",
         ),
-        (|c| c.parallel_tools = Some(false), "parallel_tool_calls"),
+        (
+            |c| {
+                c.parallel_tools = Some(false);
+                c.tools.push(tool(None));
+            },
+            "parallel_tool_calls",
+        ),
         (|c| c.output = OutputForm::Json, "response_format"),
         (|c| c.sampling.stop = vec!["a".into(); 6], "stop"),
         (|c| c.logprobs = Some(21), "top_logprobs"),
