@@ -52,7 +52,9 @@ mod _native {
     #[pymodule_export]
     use crate::config::ModelConfig;
     #[pymodule_export]
-    use crate::detect::{detect, detect_blocking, warmup, warmup_blocking};
+    use crate::detect::{
+        detect, detect_blocking, warmup, warmup_blocking, warmup_marked, warmup_marked_blocking,
+    };
     #[pymodule_export]
     use crate::gateway::{NativeBody, NativeGateway};
     #[pymodule_export]

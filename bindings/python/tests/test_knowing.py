@@ -20,6 +20,16 @@ async def test_warmup(pool):
         await pool.warmup("onne")
 
 
+async def test_warming_up_what_is_marked(upstream, own):
+    pool = ModelPool().add("cold", "openai_compatible", own, base_url=upstream)
+    pool.add("warm", "openai_compatible", own, base_url=upstream, warmup=True)
+    pool.add("gone", "openai_compatible", own, base_url="http://127.0.0.1:9", warmup=True)
+    warm, gone = await pool.warmup_marked()
+    assert (warm["alias"], warm["warmth"]) == ("warm", "connection")
+    assert gone["alias"] == "gone" and "gone" in gone["error"]
+    assert [warmed["alias"] for warmed in pool.warmup_marked_sync()] == ["warm", "gone"]
+
+
 async def test_statistics(pool, simulator, own):
     before = pool.get_performance_stats("one")
     assert before["avg_latency"] is None and before["total_tokens"] == 0 and before["success_rate"] is None

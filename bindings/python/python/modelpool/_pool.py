@@ -310,6 +310,18 @@ class ModelPool:
         """`warmup` for code that blocks its thread."""
         return _native.warmup_blocking(self._inner, alias)
 
+    async def warmup_marked(self) -> list[dict[str, Any]]:
+        """Makes ready the models that are marked with ``warmup=True``, one after the other.
+
+        Answers for each what `warmup` does, or ``alias`` and ``error`` where that failed.
+        """
+        warmed: list[dict[str, Any]] = await _native.warmup_marked(self._inner)
+        return warmed
+
+    def warmup_marked_sync(self) -> list[dict[str, Any]]:
+        """`warmup_marked` for code that blocks its thread."""
+        return _native.warmup_marked_blocking(self._inner)
+
     async def detect(
         self, alias: str, *, token_budget: int | None = None, probes: Sequence[str] | None = None
     ) -> dict[str, Any]:
