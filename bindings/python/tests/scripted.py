@@ -9,10 +9,10 @@ from typing import Any
 from modelpool import LLMProvider, ModelCapabilities, ModelPool, ProviderFactory
 
 
-def calls(name: str, **arguments: Any) -> list[Any]:
-    """An answer that calls a tool."""
+def calls(name: str, *, at: int = 0, **arguments: Any) -> list[Any]:
+    """An answer that calls a tool, at a place among its calls."""
     function = {"name": name, "arguments": json.dumps(arguments)}
-    return [{"tool_calls": [{"index": 0, "id": f"call_{name}", "type": "function", "function": function}]}]
+    return [{"tool_calls": [{"index": at, "id": f"call_{name}_{at}", "type": "function", "function": function}]}]
 
 
 HANGS = object()

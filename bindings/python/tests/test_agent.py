@@ -75,10 +75,10 @@ async def test_every_turn_goes_to_the_model_that_fits_it(four):
     assert models(second) == ["sees"] and "1 image" in second[-1].content
 
     report = "The quarterly figures of the lighthouse keepers rose by a third. " * 1_200
-    third = await turn(agent, f"Sum this report up.\n{report}", SessionContext())
+    third = await turn(agent, f"Sum this report up.\n{report}", session)
     assert models(third) == ["large"]
 
-    fourth = await turn(agent, "Good morning!", SessionContext())
+    fourth = await turn(agent, "Good morning!", session)
     assert models(fourth) == ["plain"]
 
 
@@ -203,7 +203,7 @@ async def test_a_provider_that_fails_is_told():
     )
     assert events[-1].content == "short enough" and events[-1].recoveries == 1
     assert of(events, "error")[0].recovered and of(events, "context_update")[0].reason == "trimmed"
-    assert len(script.asked[1]["messages"]) < len(script.asked[0]["messages"])
+    assert len(str(script.asked[1]["messages"])) < len(str(script.asked[0]["messages"]))
 
     class Wrong(LLMProvider):
         def generate_stream(self, messages, tools=None, **options):

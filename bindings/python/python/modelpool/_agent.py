@@ -44,7 +44,8 @@ class AgentController:
 
     ``strength`` names the models by their strength, the weakest first, for when one is stuck; without it, what costs
     more is stronger. ``reading`` says who reads what tools gave: the ``"same"`` model that called them, a ``"cheaper"``
-    one, or whichever the pool picks ``"anew"``. With ``goes_on_without_context`` a turn whose context cannot be
+    one, or whichever the pool picks ``"anew"``. With ``history_decides`` what was said before counts for what a turn
+    needs as its message does: after a picture only models that see are asked. With ``goes_on_without_context`` a turn whose context cannot be
     retrieved or processed goes on without it; otherwise it ends with an error.
 
     It holds nothing of a turn, and may be used from any thread and by any number of runs at once.
@@ -62,6 +63,7 @@ class AgentController:
         strength: Sequence[str] = (),
         reading: Literal["same", "cheaper", "anew"] = "same",
         leaves_stuck_models: bool = True,
+        history_decides: bool = False,
         goes_on_without_context: bool = False,
     ) -> None:
         if not isinstance(streaming_generator, StreamingGenerator):
@@ -84,6 +86,7 @@ class AgentController:
                 "strength": list(strength),
                 "reading": reading,
                 "leaves_stuck_models": leaves_stuck_models,
+                "history_decides": history_decides,
                 "goes_on_without_context": goes_on_without_context,
             },
         )

@@ -65,7 +65,10 @@ class ContextEvent(AgentEvent):
 
 
 class LlmStreamingEvent(AgentEvent):
-    """A model begins to answer (``model_alias``); what was streamed in this round before is void."""
+    """A model begins to answer (``model_alias``).
+
+    What was streamed in this round before is void, unless it ``continues`` what another model began.
+    """
 
     __slots__ = ()
     kind = "llm_streaming"
@@ -74,6 +77,7 @@ class LlmStreamingEvent(AgentEvent):
     requirements: Record
     notes: list[str]
     moved: str | None
+    continues: bool
 
 
 class ResponseDeltaEvent(AgentEvent):

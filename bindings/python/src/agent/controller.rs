@@ -142,6 +142,11 @@ fn configured(
                 let aliases: Option<Vec<String>> = aliases.iter().map(alias).collect();
                 controller = controller.strength(aliases.ok_or_else(|| wrong("a list of aliases"))?);
             }
+            "history_decides" => match value.as_bool() {
+                Some(true) => controller = controller.history_decides(),
+                Some(false) => {}
+                None => return Err(wrong("True or False")),
+            },
             "goes_on_without_context" => match value.as_bool() {
                 Some(true) => controller = controller.goes_on_without_context(),
                 Some(false) => {}

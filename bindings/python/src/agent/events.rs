@@ -157,9 +157,7 @@ impl NativeEvents {
 impl Drop for NativeEvents {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.lock(), State::Done);
-        if let State::Open(telling) = state {
-            Python::attach(|py| runtime::release(py, telling));
-        }
+        runtime::released(state);
     }
 }
 

@@ -100,6 +100,8 @@ impl NativeGenerator {
 fn told(chunk: Result<Chunk, Error>, alias: &mut Arc<str>) -> Vec<Told> {
     let event = match chunk {
         Ok(Chunk::Picked(picked)) => {
+            // A second one goes on with the answer of the first.
+            let continues = !alias.is_empty();
             *alias = Arc::clone(&picked.alias);
             let metadata = StreamingFacts {
                 round: 1,
@@ -108,6 +110,7 @@ fn told(chunk: Result<Chunk, Error>, alias: &mut Arc<str>) -> Vec<Told> {
                 requirements: picked.requirements,
                 notes: picked.notes,
                 moved: None,
+                continues,
             };
             AgentEvent::LlmStreaming {
                 content: String::new(),
