@@ -34,5 +34,5 @@ for agent, question in [(with_tools, "Please use the tool weather."), (without, 
         if event.type == "tool_result":
             print(f"  {event.name}: {event.content}")
         elif event.type == "turn_complete":
-            print(f"{event.model_alias}: {event.content} ({event.usage.output_tokens} tokens, {event.cost_usd:.6f} USD)")
+            print(f"{event.model_alias}: {event.content} ({event.cost_usd:.6f} USD)")
         session.add(event)

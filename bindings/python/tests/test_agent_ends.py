@@ -210,7 +210,8 @@ async def test_a_function_on_a_thread_hears_of_the_end():
             time.sleep(0.005)
         return "nobody said anything"
 
-    agent = AgentController(streaming_generator=StreamingGenerator(llm_provider=Scripted(calls("endless"))), tools=[endless])
+    generator = StreamingGenerator(llm_provider=Scripted(calls("endless")))
+    agent = AgentController(streaming_generator=generator, tools=[endless])
     async with agent.stream_run("go", None) as run:
         async for event in run:
             if event.type == "tool_progress":

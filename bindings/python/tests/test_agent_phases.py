@@ -75,7 +75,8 @@ async def test_phases_that_are_asynchronous():
     class Manager:
         async def assemble(self, query, context):
             told["context"] = context
-            return [*query.session.history, {"role": "user", "content": f"{context['items'][0].message.content} {query.text}"}]
+            first = context["items"][0].message.content
+            return [*query.session.history, {"role": "user", "content": f"{first} {query.text}"}]
 
     script = Scripted(["yes"])
     given = {"context_engine": Engine(), "context_processor": Processor(), "context_manager": Manager()}

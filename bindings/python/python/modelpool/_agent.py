@@ -43,10 +43,11 @@ class AgentController:
     functions, `tool` objects and `McpServer` objects.
 
     ``strength`` names the models by their strength, the weakest first, for when one is stuck; without it, what costs
-    more is stronger. ``reading`` says who reads what tools gave: the ``"same"`` model that called them, a ``"cheaper"``
-    one, or whichever the pool picks ``"anew"``. With ``history_decides`` what was said before counts for what a turn
-    needs as its message does: after a picture only models that see are asked. With ``goes_on_without_context`` a turn whose context cannot be
-    retrieved or processed goes on without it; otherwise it ends with an error.
+    more is stronger. With ``leaves_stuck_models=False`` none is left for being stuck. ``reading`` says who reads what
+    tools gave: the ``"same"`` model that called them, a ``"cheaper"`` one, or whichever the pool picks ``"anew"``. With
+    ``history_decides`` what was said before counts for what a turn needs as its message does: after a picture only
+    models that see are asked. With ``goes_on_without_context`` a turn whose context cannot be retrieved or processed
+    goes on without it; otherwise it ends with an error.
 
     It holds nothing of a turn, and may be used from any thread and by any number of runs at once.
     """

@@ -47,7 +47,7 @@ def shape_of(annotation: Any, what: str, within: tuple[Any, ...] = ()) -> Shape:
         return _union([shape_of(member, what, within) for member in arguments])
     if hasattr(annotation, "__supertype__"):
         return shape_of(annotation.__supertype__, what, within)
-    if origin in (typing.Required, typing.NotRequired) if hasattr(typing, "Required") else False:
+    if getattr(origin, "_name", None) in ("Required", "NotRequired"):
         return shape_of(arguments[0], what, within)
     container = origin or annotation
     if container in LISTS:
@@ -59,7 +59,7 @@ def shape_of(annotation: Any, what: str, within: tuple[Any, ...] = ()) -> Shape:
     if isinstance(annotation, type):
         if annotation in within:
             raise InvalidValueError(
-                f"{what}: {annotation.__name__} contains itself; only a model of pydantic may, as a parameter of its own"
+                f"{what}: {annotation.__name__} contains itself, which cannot be said without references"
             )
         within = (*within, annotation)
         if issubclass(annotation, enum.Enum):
@@ -227,13 +227,17 @@ def _dict(arguments: tuple[Any, ...], what: str, within: tuple[Any, ...]) -> Sha
     return Shape(schema, read)
 
 
+NO_DEFAULT: Any = object()
+"""Stands where a member has no default; `None` may be one."""
+
+
 class Field(NamedTuple):
     """A member of an object."""
 
     shape: Shape
     required: bool
     description: str = ""
-    default: Any = inspect.Parameter.empty
+    default: Any = NO_DEFAULT
 
 
 def object_shape(fields: dict[str, Field], make: Callable[..., Any]) -> Shape:
@@ -243,7 +247,7 @@ def object_shape(fields: dict[str, Field], make: Callable[..., Any]) -> Shape:
         described = dict(field.shape.schema)
         if field.description:
             described["description"] = field.description
-        if field.default is not inspect.Parameter.empty and field.default is not None:
+        if field.default is not NO_DEFAULT and field.default is not None:
             try:
                 described["default"] = plain(_plainly(field.default), "default")
             except InvalidValueError:
@@ -289,7 +293,7 @@ def _dataclass(kind: type, what: str, within: tuple[Any, ...]) -> Shape:
         missing = field.default is dataclasses.MISSING
         required = missing and field.default_factory is dataclasses.MISSING
         shape = shape_of(hints[field.name], f"{what}.{field.name}", within)
-        default = inspect.Parameter.empty if missing else field.default
+        default = NO_DEFAULT if missing else field.default
         fields[field.name] = Field(shape, required, default=default)
     return object_shape(fields, kind)
 

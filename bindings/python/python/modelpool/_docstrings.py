@@ -32,12 +32,16 @@ def read_docstring(doc: str | None) -> tuple[str, dict[str, str]]:
             at = _numpy(lines, at + 2, parameters)
         elif field := _FIELD.match(line):
             at = _sphinx(lines, at, field, parameters)
-        elif _OTHER_FIELD.match(line) or (_SECTION.match(line) and (line.rstrip().endswith(":") or _RULE.match(following))):
+        elif _OTHER_FIELD.match(line) or _begins_section(line, following):
             at = _end_of_section(lines, at + 1)
         else:
             description.append(line)
             at += 1
     return "\n".join(description).strip(), parameters
+
+
+def _begins_section(line: str, following: str) -> bool:
+    return bool(_SECTION.match(line) and (line.rstrip().endswith(":") or _RULE.match(following)))
 
 
 def _google(lines: list[str], at: int, parameters: dict[str, str]) -> int:

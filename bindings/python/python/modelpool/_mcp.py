@@ -7,11 +7,10 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from . import _native
 from ._errors import BY_CODE, ModelPoolError
-from ._tools import Safety
 
 
 class McpError(ModelPoolError):
@@ -24,7 +23,7 @@ BY_CODE[McpError.code] = McpError
 
 
 class McpServer:
-    """A server whose tools an agent takes: ``AgentController(tools=[McpServer.stdio("time", "mcp-server-time")], …)``.
+    """A server whose tools an agent takes: ``AgentController(…, tools=[McpServer.stdio("time", "mcp-server-time")])``.
 
     It is started or reached when it is first needed, or by `connect`, and started again a few times where it ends by
     itself. Its tools are called ``name__tool``. It is ended by `close`, at the end of ``async with`` or ``with``, when
@@ -52,8 +51,8 @@ class McpServer:
         env: Mapping[str, str] | None = None,
         *,
         folder: str | os.PathLike[str] | None = None,
-        safety: Safety = "cautious",
-        safety_of: Mapping[str, Safety] | None = None,
+        safety: Literal["safe", "cautious", "exclusive"] = "cautious",
+        safety_of: Mapping[str, Literal["safe", "cautious", "exclusive"]] | None = None,
         trust_annotations: bool = False,
         prefix: str | None = None,
         start_timeout: float = 30,
@@ -77,8 +76,8 @@ class McpServer:
         url: str,
         headers: Mapping[str, str] | None = None,
         *,
-        safety: Safety = "cautious",
-        safety_of: Mapping[str, Safety] | None = None,
+        safety: Literal["safe", "cautious", "exclusive"] = "cautious",
+        safety_of: Mapping[str, Literal["safe", "cautious", "exclusive"]] | None = None,
         trust_annotations: bool = False,
         prefix: str | None = None,
         start_timeout: float = 30,
@@ -140,8 +139,8 @@ def _kill_all() -> None:
 
 
 def _options(
-    safety: Safety,
-    safety_of: Mapping[str, Safety] | None,
+    safety: Literal["safe", "cautious", "exclusive"],
+    safety_of: Mapping[str, Literal["safe", "cautious", "exclusive"]] | None,
     trust_annotations: bool,
     prefix: str | None,
     start_timeout: float,

@@ -12,14 +12,11 @@ from collections.abc import Callable
 from typing import Any, Literal, overload
 
 from . import _native
-from ._annotations import Field, Shape, hints_of, object_shape, shape_of
+from ._annotations import NO_DEFAULT, Field, Shape, hints_of, object_shape, shape_of
 from ._docstrings import read_docstring
 from ._errors import InvalidValueError
 from ._host import call
 from ._plain import plain
-
-Safety = Literal["safe", "cautious", "exclusive"]
-"""How a tool may run beside others: any number side by side, two at a time, alone."""
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -50,7 +47,7 @@ class Tool:
         *,
         name: str | None = None,
         description: str | None = None,
-        safety: Safety = "cautious",
+        safety: Literal["safe", "cautious", "exclusive"] = "cautious",
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> None:
         if not callable(function):
@@ -58,7 +55,7 @@ class Tool:
         inner = function.func if isinstance(function, functools.partial) else function
         self.function = function
         self.name: str = name if name is not None else getattr(inner, "__name__", type(inner).__name__)
-        self.safety: Safety = safety
+        self.safety: Literal["safe", "cautious", "exclusive"] = safety
         self.timeout = timeout
         said, of_parameters = read_docstring(inner.__doc__)
         self.description: str = description if description is not None else said
@@ -128,7 +125,7 @@ class Tool:
                 shape_of(annotation, of_it),
                 parameter.default is parameter.empty,
                 described.get(parameter.name, ""),
-                parameter.default,
+                NO_DEFAULT if parameter.default is parameter.empty else parameter.default,
             )
         return object_shape(fields, dict)
 
@@ -151,10 +148,12 @@ def tool(function: Callable[..., Any], /) -> Tool: ...
 
 @overload
 def tool(
+    function: None = None,
+    /,
     *,
     name: str | None = None,
     description: str | None = None,
-    safety: Safety = "cautious",
+    safety: Literal["safe", "cautious", "exclusive"] = "cautious",
     timeout: float = DEFAULT_TIMEOUT_S,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -165,7 +164,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
-    safety: Safety = "cautious",
+    safety: Literal["safe", "cautious", "exclusive"] = "cautious",
     timeout: float = DEFAULT_TIMEOUT_S,
 ) -> Any:
     """Makes a tool of a function: ``@tool`` or ``@tool(safety="safe", timeout=5)``.
