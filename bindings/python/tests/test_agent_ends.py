@@ -261,6 +261,36 @@ async def test_runs_leave_nothing_behind():
     assert after - before < 3_000, f"{after - before} kB more after 400 runs"
 
 
+async def test_what_refers_to_its_agent_is_collected_with_it():
+    class Application:
+        """Its methods are its agent's tools and phases, and it is the provider."""
+
+        def __init__(self):
+            self.agent = AgentController(
+                context_engine=self, streaming_generator=StreamingGenerator(llm_provider=self), tools=[self.look, tool(self.see)]
+            )
+
+        async def generate_stream(self, messages, tools=None, **options):
+            yield calls("look")[0] if len(messages) == 1 else "done"
+
+        def look(self) -> str:
+            return "nothing"
+
+        async def see(self) -> str:
+            return "nothing"
+
+        def retrieve(self, query):
+            return None
+
+    application = Application()
+    events = await read(application.agent.stream_run("go", None))
+    assert events[-1].content == "done" and events[-1].tool_calls == 1
+    held = weakref.ref(application)
+    del application, events
+    gc.collect()
+    assert held() is None
+
+
 async def test_all_of_an_agent_is_let_go_of():
     def made():
         script = Scripted(["yes"])

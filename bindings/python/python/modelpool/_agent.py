@@ -71,17 +71,27 @@ class AgentController:
             raise InvalidValueError(
                 f"streaming_generator: expected a StreamingGenerator, got {streaming_generator!r}"
             )
-        # What was made of them is held by the native agent; these are for whoever asks.
         self.streaming_generator = streaming_generator
         self.tools: list[Tool | McpServer] = [
             given if isinstance(given, McpServer) else Tool.of(given) for given in tools
         ]
+        phases = {
+            "retrieve": method(context_engine, "retrieve", "context_engine", ContextEngine),
+            "process": method(context_processor, "process", "context_processor", ContextProcessor),
+            "assemble": method(context_manager, "assemble", "context_manager", ContextManager),
+        }
+        # The native agent knows them by name, and holds none of them.
+        self._functions: dict[str, Any] = {
+            **streaming_generator._functions,
+            **{name: function for name, function in phases.items() if function is not None},
+            **{f"tool {given.name}": given._run for given in self.tools if isinstance(given, Tool)},
+        }
         self._inner = _native.NativeAgent(
             streaming_generator._inner,
-            method(context_engine, "retrieve", "context_engine", ContextEngine),
-            method(context_processor, "process", "context_processor", ContextProcessor),
-            method(context_manager, "assemble", "context_manager", ContextManager),
-            [given._made() for given in self.tools],
+            phases["retrieve"] is not None,
+            phases["process"] is not None,
+            phases["assemble"] is not None,
+            [given._inner for given in self.tools],
             {
                 **_limits(limits),
                 "strength": list(strength),
@@ -107,7 +117,7 @@ class AgentController:
         Nothing happens before the first event is asked for. Every run that is read to its end ends with
         ``turn_complete``, whatever went wrong before.
         """
-        return AgentRun(self._run(user_message, session_context, model_requirements))
+        return AgentRun(self._run(user_message, session_context, model_requirements), self._functions)
 
     def stream_run_sync(
         self,
@@ -116,7 +126,7 @@ class AgentController:
         model_requirements: Mapping[str, Any] | None = None,
     ) -> SyncAgentRun:
         """`stream_run` for code that blocks its thread: ``for event in agent.stream_run_sync(…)``."""
-        return SyncAgentRun(self._run(user_message, session_context, model_requirements))
+        return SyncAgentRun(self._run(user_message, session_context, model_requirements), self._functions)
 
     def _run(
         self, user_message: Any, session_context: Any, model_requirements: Mapping[str, Any] | None

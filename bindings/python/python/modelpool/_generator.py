@@ -36,6 +36,7 @@ class StreamingGenerator:
             raise InvalidValueError("StreamingGenerator: expected either llm_provider= or model_pool=")
         self.llm_provider = llm_provider
         self.model_pool = model_pool
+        self._functions = {} if llm_provider is None else {"provider": llm_provider}
         self._tools = {made.name: made for made in map(Tool.of, tools)}
         if model_pool is not None:
             if not isinstance(model_pool, ModelPool):
@@ -47,7 +48,7 @@ class StreamingGenerator:
                     f"llm_provider: expected an object with a method generate_stream, got {llm_provider!r}"
                 )
             name, window = name_of(llm_provider), window_of(llm_provider)
-            self._inner = _native.NativeGenerator.of_provider(llm_provider, name, window, members)
+            self._inner = _native.NativeGenerator.of_provider(name, window, members)
 
     def stream_response(
         self,
@@ -67,7 +68,7 @@ class StreamingGenerator:
         each tool the model wants called, which is not done here, and ``turn_complete``; or an ``error``, whose
         ``metadata["missing"]`` says what each model lacks where none fits.
         """
-        return AgentRun(self._stream(user_message, context, available_tools, model_requirements))
+        return AgentRun(self._stream(user_message, context, available_tools, model_requirements), self._functions)
 
     def stream_response_sync(
         self,
@@ -77,7 +78,8 @@ class StreamingGenerator:
         model_requirements: Mapping[str, Any] | None = None,
     ) -> SyncAgentRun:
         """`stream_response` for code that blocks its thread."""
-        return SyncAgentRun(self._stream(user_message, context, available_tools, model_requirements))
+        events = self._stream(user_message, context, available_tools, model_requirements)
+        return SyncAgentRun(events, self._functions)
 
     def _stream(
         self,

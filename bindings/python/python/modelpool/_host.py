@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Reply = Callable[[Any, BaseException | None], None]
@@ -25,16 +25,23 @@ async def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> A
 
 
 class Host:
-    """Runs functions for one run."""
+    """Runs functions for one run: those of these names, which its native side asks for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, context: contextvars.Context, functions: Mapping[str, Any]
+    ) -> None:
         self._loop = loop
+        self._functions = functions
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, function: Callable[..., Any], arguments: tuple[Any, ...], reply: Reply) -> Call:
+    def function(self, name: str) -> Any:
+        """What goes by that name."""
+        return self._functions[name]
+
+    def begin(self, name: str, arguments: tuple[Any, ...], reply: Reply) -> Call:
         """Has a function run, and what it gives or raises told to ``reply``. May be called from any thread."""
-        begun = Call(self, function, arguments, reply)
+        begun = Call(self, self._functions[name], arguments, reply)
         self._loop.call_soon_threadsafe(begun.start, context=self._context)
         return begun
 

@@ -88,9 +88,6 @@ class McpServer:
         options = _options(safety, safety_of, trust_annotations, prefix, start_timeout, call_timeout, restarts)
         return cls(name, _native.NativeMcpServer.http(name, url, list((headers or {}).items()), options))
 
-    def _made(self) -> _native.NativeMcpServer:
-        return self._inner
-
     async def connect(self) -> list[str]:
         """Starts or reaches it; answers the names of its tools as models know them. What fails is an `McpError`."""
         return await self._inner.connect()

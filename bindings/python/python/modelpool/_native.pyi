@@ -1,5 +1,5 @@
 # What the native module holds; mypy's stubtest compares it with the module as it is built.
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -212,7 +212,6 @@ class NativeGenerator:
     ) -> NativeGenerator: ...
     @staticmethod
     def of_provider(
-        provider: object,
         name: str,
         context_window: int | None,
         members: Mapping[str, Any] | None,
@@ -230,9 +229,9 @@ class NativeAgent:
     def __new__(
         cls,
         generator: NativeGenerator,
-        retrieve: Callable[..., Any] | None,
-        process: Callable[..., Any] | None,
-        assemble: Callable[..., Any] | None,
+        retrieve: bool,
+        process: bool,
+        assemble: bool,
         tools: Sequence[NativeTool | NativeMcpServer],
         options: Mapping[str, Any],
     ) -> NativeAgent: ...
@@ -269,7 +268,6 @@ class NativeTool:
         parameters: Mapping[str, Any],
         safety: str,
         timeout_s: float,
-        run: Callable[..., Any],
     ) -> NativeTool: ...
 
 @final

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
+from typing import Any
 
 from . import _native
 from ._bridge import background_loop
@@ -17,8 +18,9 @@ from ._host import Host
 class _Run:
     """What both kinds of runs share."""
 
-    def __init__(self, inner: _native.NativeEvents) -> None:
+    def __init__(self, inner: _native.NativeEvents, functions: Mapping[str, Any]) -> None:
         self._inner = inner
+        self._functions = functions
         self._context = contextvars.copy_context()
         self._host: Host | None = None
         self._ready: deque[bytes] = deque()
@@ -31,7 +33,7 @@ class _Run:
 
     def _hosted(self, loop: asyncio.AbstractEventLoop) -> Host:
         if self._host is None:
-            self._host = Host(loop, self._context)
+            self._host = Host(loop, self._context, self._functions)
         return self._host
 
     def _close(self) -> None:

@@ -61,7 +61,7 @@ class Tool:
         self.description: str = description if description is not None else said
         self._context_parameter: str | None = None
         self._shape = self._shaped(inner, of_parameters)
-        self._made()  # A name or a timeout that cannot be is found out here.
+        self._inner = _native.NativeTool(self.name, self.description, self.parameters, safety, float(timeout))
         functools.update_wrapper(self, inner, assigned=("__doc__", "__module__", "__qualname__"), updated=())
 
     @classmethod
@@ -79,12 +79,6 @@ class Tool:
         """What models are told of it, in OpenAI's shape."""
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {"type": "function", "function": function}
-
-    def _made(self) -> _native.NativeTool:
-        """What an agent takes. It is not kept: it holds this, and neither would ever be let go of."""
-        return _native.NativeTool(
-            self.name, self.description, self.parameters, self.safety, float(self.timeout), self._run
-        )
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.function(*arguments, **named)

@@ -28,16 +28,16 @@ pub(crate) struct NativeAgent {
 
 #[pymethods]
 impl NativeAgent {
-    /// `retrieve`, `process` and `assemble` are functions in place of the default phases; `tools` are `NativeTool`s and
-    /// `NativeMcpServer`s.
+    /// `retrieve`, `process` and `assemble` say which phases functions of these names take the place of; `tools` are
+    /// `NativeTool`s and `NativeMcpServer`s.
     #[new]
     #[pyo3(signature = (generator, retrieve, process, assemble, tools, options))]
     fn new(
         py: Python<'_>,
         generator: &Bound<'_, NativeGenerator>,
-        retrieve: Option<Py<PyAny>>,
-        process: Option<Py<PyAny>>,
-        assemble: Option<Py<PyAny>>,
+        retrieve: bool,
+        process: bool,
+        assemble: bool,
         tools: Vec<Bound<'_, PyAny>>,
         options: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {

@@ -40,15 +40,14 @@ impl NativeGenerator {
         Ok(Self::with(generator, json::members(members, "members")?))
     }
 
-    /// Of an object with `generate_stream`, without selection.
+    /// Of an object with `generate_stream`, without selection. It goes by `provider`.
     #[staticmethod]
     fn of_provider(
-        provider: Py<PyAny>,
         name: String,
         context_window: Option<u64>,
         members: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let provider = PythonProvider::new(provider, name, context_window);
+        let provider = PythonProvider::new(name, context_window);
         let generator = StreamingGenerator::of_provider(Arc::new(provider));
         Ok(Self::with(generator, json::members(members, "members")?))
     }

@@ -2,6 +2,9 @@
 //!
 //! They run on the event loop of whoever reads the run's events, in its context variables; a run whose reader blocks
 //! its thread has an event loop of another thread. Dropping the future that waits cancels what it waits for.
+//!
+//! Functions go by name, and the run's reader brings them along. Nothing that outlives a run holds objects of Python,
+//! so that an object and the agent it has made of its own methods are garbage together.
 
 use std::sync::Arc;
 
@@ -24,23 +27,23 @@ pub(super) fn scope<F: Future>(host: Host, work: F) -> impl Future<Output = F::O
     HOST.scope(host, work)
 }
 
-/// What is asked: a function and its arguments.
-pub(super) type Asked<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
-
-/// Has a function run, and waits for what it gives or raises.
-pub(super) async fn ask<M>(make: M) -> PyResult<Py<PyAny>>
-where
-    M: for<'py> FnOnce(Python<'py>) -> PyResult<Asked<'py>> + Send,
-{
+/// The host of the run that this is part of.
+pub(super) fn current() -> PyResult<Host> {
     let host = HOST.try_with(Arc::clone);
-    let host = host.map_err(|_| PyRuntimeError::new_err("nobody reads the events of this run"))?;
+    host.map_err(|_| PyRuntimeError::new_err("nobody reads the events of this run"))
+}
+
+/// Has the function of that name run with the arguments that are made, and waits for what it gives or raises.
+pub(super) async fn ask<M>(name: &str, make: M) -> PyResult<Py<PyAny>>
+where
+    M: for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyTuple>> + Send,
+{
+    let host = current()?;
     let (sender, receiver) = oneshot::channel();
     let mut call = interpreter::attempted(|py| {
-        let (function, arguments) = make(py)?;
+        let arguments = make(py)?;
         let reply = Bound::new(py, Reply { sender: Some(sender) })?;
-        let call = host
-            .bind(py)
-            .call_method1("begin", (function, arguments, reply))?;
+        let call = host.bind(py).call_method1("begin", (name, arguments, reply))?;
         Ok(UnderWay(Some(call.unbind())))
     })?;
     let answer = receiver.await;

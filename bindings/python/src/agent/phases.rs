@@ -116,23 +116,23 @@ fn given(py: Python<'_>, outcome: Result<Value, PhaseError>) -> PyResult<Py<PyAn
 /// A phase: the method of an object of Python, or the default.
 #[derive(Debug)]
 pub(super) struct Phase {
-    method: Option<Py<PyAny>>,
+    in_python: bool,
     defaults: Arc<Defaults>,
 }
 
 impl Phase {
-    pub(super) fn new(method: Option<Py<PyAny>>, defaults: &Arc<Defaults>) -> Self {
+    pub(super) fn new(in_python: bool, defaults: &Arc<Defaults>) -> Self {
         Self {
-            method,
+            in_python,
             defaults: Arc::clone(defaults),
         }
     }
 
-    /// Asks the method, with a query and what else there is.
-    async fn ask(&self, method: &Py<PyAny>, query: Query<'_>, further: Vec<Value>) -> PyResult<Value> {
+    /// Asks the method of that name, with a query and what else there is.
+    async fn ask(&self, method: &str, query: Query<'_>, further: Vec<Value>) -> PyResult<Value> {
         let query = shapes::query_value(query);
         let defaults = Arc::clone(&self.defaults);
-        let answer = host::ask(move |py| {
+        let answer = host::ask(method, move |py| {
             let module = py.import("modelpool._phases")?;
             let known = Bound::new(py, NativeDefaults { inner: defaults })?;
             let query = json::to_python(py, &query)?;
@@ -140,7 +140,7 @@ impl Phase {
             for value in &further {
                 arguments.push(module.call_method1("record", (json::to_python(py, value)?,))?);
             }
-            Ok((method.bind(py).clone(), PyTuple::new(py, arguments)?))
+            PyTuple::new(py, arguments)
         });
         let answer = answer.await?;
         interpreter::attempted(|py| json::from_python(answer.bind(py), "what the phase gives"))
@@ -160,12 +160,12 @@ fn wrong(phase: &'static str) -> impl Fn(String) -> PhaseError {
 
 impl ContextEngine for Phase {
     fn retrieve<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<Retrieved, PhaseError>> {
-        let Some(method) = &self.method else {
+        if !self.in_python {
             return self.defaults.engine.retrieve(query);
-        };
+        }
         Box::pin(async move {
             let given = self
-                .ask(method, query, Vec::new())
+                .ask("retrieve", query, Vec::new())
                 .await
                 .map_err(failed("retrieve"))?;
             shapes::retrieved(given, &self.defaults.counter(query)).map_err(wrong("retrieve"))
@@ -180,13 +180,13 @@ impl ContextProcessor for Phase {
         found: Retrieved,
         demand: TokenDemand,
     ) -> BoxFuture<'a, Result<Retrieved, PhaseError>> {
-        let Some(method) = &self.method else {
+        if !self.in_python {
             return self.defaults.processor.process(query, found, demand);
-        };
+        }
         Box::pin(async move {
             let further = vec![shapes::retrieved_value(&found), shapes::demand_value(demand)];
             let given = self
-                .ask(method, query, further)
+                .ask("process", query, further)
                 .await
                 .map_err(failed("process"))?;
             shapes::retrieved(given, &self.defaults.counter(query)).map_err(wrong("process"))
@@ -200,13 +200,13 @@ impl ContextManager for Phase {
         query: Query<'a>,
         context: Retrieved,
     ) -> BoxFuture<'a, Result<ManagedContext, PhaseError>> {
-        let Some(method) = &self.method else {
+        if !self.in_python {
             return self.defaults.manager.assemble(query, context);
-        };
+        }
         Box::pin(async move {
             let further = vec![shapes::retrieved_value(&context)];
             let given = self
-                .ask(method, query, further)
+                .ask("assemble", query, further)
                 .await
                 .map_err(failed("assemble"))?;
             shapes::managed(given, &self.defaults.counter(query)).map_err(wrong("assemble"))

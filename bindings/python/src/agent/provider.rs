@@ -2,9 +2,6 @@
 //!
 //! What it gives becomes chunks of OpenAI's shape in Python, as for the providers of a pool; here they are read.
 
-use std::fmt;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use modelpool::{Error, ErrorKind, FinishReason, Usage};
@@ -17,27 +14,15 @@ use crate::bridge::Pull;
 use crate::{interpreter, json};
 
 /// An object with `generate_stream`.
+#[derive(Debug)]
 pub(super) struct PythonProvider {
-    object: Arc<Py<PyAny>>,
     name: String,
     context_window: Option<u64>,
 }
 
 impl PythonProvider {
-    pub(super) fn new(object: Py<PyAny>, name: String, context_window: Option<u64>) -> Self {
-        Self {
-            object: Arc::new(object),
-            name,
-            context_window,
-        }
-    }
-}
-
-impl fmt::Debug for PythonProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PythonProvider")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+    pub(super) fn new(name: String, context_window: Option<u64>) -> Self {
+        Self { name, context_window }
     }
 }
 
@@ -52,7 +37,7 @@ impl LlmProvider for PythonProvider {
         tools: Vec<Value>,
         options: Map<String, Value>,
     ) -> ProviderStream {
-        let asked = Answering::Asked(Arc::clone(&self.object), messages, tools, options);
+        let asked = Answering::Asked(messages, tools, options);
         let chunks = stream::unfold(asked, |answering| async {
             let (chunks, next) = answering.next().await?;
             Some((stream::iter(chunks), next))
@@ -67,7 +52,7 @@ impl LlmProvider for PythonProvider {
 
 /// An answer that is read.
 enum Answering {
-    Asked(Arc<Py<PyAny>>, Vec<Message>, Vec<Value>, Map<String, Value>),
+    Asked(Vec<Message>, Vec<Value>, Map<String, Value>),
     Begun(Pull),
     Ended,
 }
@@ -77,7 +62,7 @@ type Chunks = Vec<Result<ProviderChunk, Error>>;
 impl Answering {
     async fn next(self) -> Option<(Chunks, Self)> {
         let begun = match self {
-            Answering::Asked(object, messages, tools, options) => begin(&object, &messages, &tools, &options),
+            Answering::Asked(messages, tools, options) => begin(&messages, &tools, &options),
             Answering::Begun(pull) => Ok(pull),
             Answering::Ended => return None,
         };
@@ -93,18 +78,15 @@ impl Answering {
     }
 }
 
-fn begin(
-    object: &Py<PyAny>,
-    messages: &[Message],
-    tools: &[Value],
-    options: &Map<String, Value>,
-) -> PyResult<Pull> {
+fn begin(messages: &[Message], tools: &[Value], options: &Map<String, Value>) -> PyResult<Pull> {
+    let host = host::current()?;
     interpreter::attempted(|py| {
+        let object = host.bind(py).call_method1("function", ("provider",))?;
         let messages = json::to_python(py, messages)?;
         let tools = (!tools.is_empty())
             .then(|| json::to_python(py, tools))
             .transpose()?;
-        let asked = (object.bind(py), messages, tools, json::dict(py, options)?);
+        let asked = (object, messages, tools, json::dict(py, options)?);
         let chunks = py
             .import("modelpool._providers_alone")?
             .call_method1("chunks", asked)?;

@@ -23,7 +23,8 @@ pub(crate) struct NativeTool {
 
 #[pymethods]
 impl NativeTool {
-    /// `run` is called with the arguments as a dict, and a function that takes word of how far it is.
+    /// The function goes by `tool NAME`; it is called with the arguments as a dict, and a function that takes word of how
+    /// far it is.
     #[new]
     fn new(
         py: Python<'_>,
@@ -32,7 +33,6 @@ impl NativeTool {
         parameters: &Bound<'_, PyAny>,
         safety: &str,
         timeout_s: f64,
-        run: Py<PyAny>,
     ) -> PyResult<Self> {
         let definition = ToolDefinition {
             parameters: json::from_python(parameters, "parameters")?,
@@ -41,7 +41,10 @@ impl NativeTool {
             name,
             description,
         };
-        let tool = PythonTool { definition, run };
+        let tool = PythonTool {
+            function: format!("tool {}", definition.name),
+            definition,
+        };
         let checked = CheckedTool::new(Arc::new(tool));
         let checked = checked.map_err(|wrong| errors::value(py, wrong.to_string()))?;
         Ok(Self { checked })
@@ -69,15 +72,11 @@ pub(super) fn read_seconds(py: Python<'_>, what: &str, seconds: f64) -> PyResult
         .ok_or_else(|| errors::value(py, wrong()))
 }
 
+#[derive(Debug)]
 struct PythonTool {
     definition: ToolDefinition,
-    run: Py<PyAny>,
-}
-
-impl std::fmt::Debug for PythonTool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("PythonTool").field(&self.definition).finish()
-    }
+    /// The name that its function goes by.
+    function: String,
 }
 
 impl Tool for PythonTool {
@@ -87,12 +86,12 @@ impl Tool for PythonTool {
 
     fn call(&self, arguments: Value, context: ToolContext) -> BoxFuture<'_, Result<ToolOutput, ToolError>> {
         Box::pin(async move {
-            let answer = host::ask(move |py| {
+            let answer = host::ask(&self.function, move |py| {
                 let progress = Progress {
                     words: context.progress,
                 };
                 let given = (json::to_python(py, &arguments)?, Bound::new(py, progress)?);
-                Ok((self.run.bind(py).clone(), given.into_pyobject(py)?))
+                given.into_pyobject(py)
             });
             let told = |error: &PyErr| ToolError(host::words(error));
             let answer = answer.await.map_err(|error| told(&error))?;
