@@ -6,6 +6,7 @@ mod scan;
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use scan::unescaped;
 pub(crate) use scan::{Inner, Scanner, Unreadable};
@@ -31,10 +32,12 @@ pub(crate) fn read_bytes<'a, T: Read<'a>>(bytes: &'a [u8]) -> Result<T, Unreadab
 
 /// What is wrong with a text that could not be read, in words.
 pub(crate) fn what_is_wrong(text: &str) -> String {
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Err(error) => error.to_string(),
-        Ok(_) => "something in it is not what it should be".to_owned(),
-    }
+    let Err(error) = serde_json::from_str::<IgnoredAny>(text) else {
+        return "something in it is not what it should be".to_owned();
+    };
+    // It says more of a value that it builds.
+    let told = serde_json::from_str::<Value>(text).err();
+    told.unwrap_or(error).to_string()
 }
 
 /// Declares a struct read from a JSON object by the rules of this module.
@@ -247,6 +250,7 @@ mod tests {
             ("[]", "not what it should be"),
             (r#"{"list": {}}"#, "not what it should be"),
             ("{} {}", "trailing characters"),
+            (r#"{"name": "a",}"#, "trailing comma"),
         ] {
             assert!(read::<Probe<'_>>(text).is_err(), "{text}");
             assert!(
