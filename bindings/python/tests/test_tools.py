@@ -59,6 +59,14 @@ class Address(pydantic.BaseModel):
 UserId = NewType("UserId", int)
 
 
+def generates():
+    yield 1
+
+
+async def generates_later():
+    yield 1
+
+
 def properties(function):
     return Tool(function).parameters["properties"]
 
@@ -92,6 +100,7 @@ def properties(function):
         (Level, {"enum": [1, 2]}),
         (Shape, {"enum": ["ROUND", "FLAT"]}),
         (UserId, {"type": "integer"}),
+        (Annotated[int, {"not": "hashable"}, "how many"], {"type": "integer", "description": "how many"}),
         (Annotated[int, "how many"], {"type": "integer", "description": "how many"}),
         (Annotated[int, pydantic.Field(description="how many")], {"type": "integer", "description": "how many"}),
         (datetime.datetime, {"type": "string", "format": "date-time"}),
@@ -207,6 +216,8 @@ def test_names_and_descriptions_may_be_given():
         (lambda *x: x, "can be given by name"),
         (lambda **x: x, "can be given by name"),
         (3, "expected a function, got 3"),
+        (generates, "got the generator"),
+        (generates_later, "got the generator"),
     ],
 )
 def test_what_cannot_be_a_tool_says_so(function, words):

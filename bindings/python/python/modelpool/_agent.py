@@ -71,6 +71,11 @@ class AgentController:
             raise InvalidValueError(
                 f"streaming_generator: expected a StreamingGenerator, got {streaming_generator!r}"
             )
+        if type(streaming_generator).stream_response is not StreamingGenerator.stream_response:
+            raise InvalidValueError(
+                f"streaming_generator: {type(streaming_generator).__name__} has a `stream_response` of its own, which no "
+                "agent would ask; give StreamingGenerator an llm_provider of your own instead"
+            )
         self.streaming_generator = streaming_generator
         self.tools: list[Tool | McpServer] = [
             given if isinstance(given, McpServer) else Tool.of(given) for given in tools

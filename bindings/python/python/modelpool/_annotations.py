@@ -36,11 +36,12 @@ def shape_of(annotation: Any, what: str, within: tuple[Any, ...] = ()) -> Shape:
     """The shape of a type; ``what`` names where it stands, in the error for a type that has none."""
     if annotation in (inspect.Parameter.empty, Any, object):
         return Shape({}, lambda value: value)
-    if annotation in SCALARS:
-        return SCALARS[annotation]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
+        # Its notes need not be hashable.
         return _annotated(arguments, what, within)
+    if annotation in SCALARS:
+        return SCALARS[annotation]
     if origin is typing.Literal:
         return _literal(arguments)
     if origin is typing.Union or origin is types.UnionType:
@@ -56,7 +57,7 @@ def shape_of(annotation: Any, what: str, within: tuple[Any, ...] = ()) -> Shape:
         return _tuple(arguments, what, within)
     if container in DICTS:
         return _dict(arguments, what, within)
-    if isinstance(annotation, type):
+    if isinstance(annotation, type) and origin is None:
         if annotation in within:
             raise InvalidValueError(
                 f"{what}: {annotation.__name__} contains itself, which cannot be said without references"

@@ -47,7 +47,7 @@ pub(super) fn session(value: Value) -> Read<SessionContext> {
                 session.documents = list(value, &what)?
                     .into_iter()
                     .map(document)
-                    .collect::<Read<_>>()?
+                    .collect::<Read<_>>()?;
             }
             "metadata" => session.metadata = members(value, &what)?,
             other => {

@@ -95,7 +95,7 @@ impl Tool for PythonTool {
             });
             let told = |error: &PyErr| ToolError(host::words(error));
             let answer = answer.await.map_err(|error| told(&error))?;
-            let text = interpreter::attempted(|py| answer.extract::<String>(py).map_err(PyErr::from));
+            let text = interpreter::attempted(|py| answer.extract::<String>(py));
             text.map(ToolOutput::from).map_err(|error| told(&error))
         })
     }
