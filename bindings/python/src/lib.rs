@@ -12,12 +12,14 @@
 //! | `selectors`, `entries` | selectors written in Python, and the objects they are handed |
 //! | `calls`, `stream`, `detect` | calls, streams, warm-up and detection |
 //! | `providers`, `bridge` | providers written in Python |
+//! | `agent` | the streaming generator and the agent, whose phases and tools may be written in Python |
 //! | `gateway` | the gateway without a socket, for clients written for HTTP |
 //! | `interpreter` | being in Python on other threads, and its end |
 //! | `runtime` | where calls run, and how asyncio waits for them |
 //! | `errors`, `json` | failures and plain objects, from one language to the other |
 //! | `testing` | a transport for tests and measurements |
 
+mod agent;
 mod bridge;
 mod calls;
 mod capabilities;
@@ -39,6 +41,10 @@ mod testing;
 /// What the package is made of.
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::agent::{
+        NativeAgent, NativeDefaults, NativeEvents, NativeGenerator, NativeMcpServer, NativeTool,
+    };
     #[pymodule_export]
     use crate::calls::{call, call_blocking};
     #[pymodule_export]

@@ -6,11 +6,13 @@
 //! forked after they were made is told so in place of waiting for ever.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -109,9 +111,17 @@ where
     let future = event_loop.call_method0(py, pyo3::intern!(py, "create_future"))?;
     let told = future.clone_ref(py);
     let task = runtime.spawn(async move {
-        let outcome = work.await;
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
         interpreter::attached(|py| {
-            let outcome = finish(py, outcome);
+            let outcome = match outcome {
+                Ok(outcome) => finish(py, outcome),
+                // Or whoever awaits it would wait for ever.
+                Err(_) => Err(errors::of_code(
+                    py,
+                    "error",
+                    "modelpool panicked, which is a mistake in it",
+                )),
+            };
             // Fails where the loop is closed: then nobody waits.
             let _told = tell(py, &event_loop, told, outcome);
         });

@@ -23,6 +23,7 @@ calls it, and survives its failures::
 """
 
 from . import _bridge as _bridge
+from ._agent import AgentController, Limits
 from ._answers import ChatAnswer, ChatChunk, EmbeddingAnswer, Record
 from ._detector import CapabilityDetector
 from ._errors import (
@@ -53,16 +54,38 @@ from ._errors import (
     UnknownRequirementWarning,
     UnsupportedError,
 )
+from ._events import (
+    AgentEvent,
+    ContextEvent,
+    ContextUpdateEvent,
+    ErrorEvent,
+    LlmStreamingEvent,
+    ResponseDeltaEvent,
+    ThinkingEvent,
+    ToolCallEvent,
+    ToolProgressEvent,
+    ToolResultEvent,
+    TurnCompleteEvent,
+)
+from ._generator import StreamingGenerator
+from ._mcp import McpError, McpServer
 from ._native import ModelCapabilities, ModelConfig, __version__
+from ._phases import ContextEngine, ContextManager, ContextProcessor, Query
 from ._pool import ModelPool
 from ._providers import LLMProvider, PoolProvider, ProviderFactory
+from ._runs import AgentRun, SyncAgentRun
 from ._selectors import CapabilityBasedSelector, CostAwareSelector, LatencyAwareSelector, ModelSelector
+from ._session import Document, SessionContext
 from ._streams import ChatStream, SyncChatStream
+from ._tools import Tool, ToolContext, tool
 
 LLMCapabilities = ModelCapabilities
 """Another name that is in use for `ModelCapabilities`."""
 
 __all__ = [
+    "AgentController",
+    "AgentEvent",
+    "AgentRun",
     "AuthError",
     "BillingError",
     "BudgetExceededError",
@@ -76,15 +99,26 @@ __all__ = [
     "ConfigurationError",
     "ConnectError",
     "ContentFilterError",
+    "ContextEngine",
+    "ContextEvent",
     "ContextLengthError",
+    "ContextManager",
+    "ContextProcessor",
+    "ContextUpdateEvent",
     "CostAwareSelector",
+    "Document",
     "EmbeddingAnswer",
+    "ErrorEvent",
     "ForbiddenError",
     "InvalidRequestError",
     "InvalidValueError",
     "LLMCapabilities",
     "LLMProvider",
     "LatencyAwareSelector",
+    "Limits",
+    "LlmStreamingEvent",
+    "McpError",
+    "McpServer",
     "ModelCapabilities",
     "ModelConfig",
     "ModelNotFoundError",
@@ -98,14 +132,27 @@ __all__ = [
     "PrefillRefusedError",
     "ProtocolError",
     "ProviderFactory",
+    "Query",
     "RateLimitedError",
     "Record",
+    "ResponseDeltaEvent",
     "SelectorError",
     "ServerError",
+    "SessionContext",
     "StreamLostError",
+    "StreamingGenerator",
     "StructuredOutputError",
+    "SyncAgentRun",
     "SyncChatStream",
+    "ThinkingEvent",
+    "Tool",
+    "ToolCallEvent",
+    "ToolContext",
+    "ToolProgressEvent",
+    "ToolResultEvent",
+    "TurnCompleteEvent",
     "UnknownRequirementWarning",
     "UnsupportedError",
     "__version__",
+    "tool",
 ]

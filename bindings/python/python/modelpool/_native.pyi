@@ -6,10 +6,16 @@ from typing import Any, final
 __all__ = [
     "ModelCapabilities",
     "ModelConfig",
+    "NativeAgent",
     "NativeBody",
+    "NativeDefaults",
+    "NativeEvents",
     "NativeGateway",
+    "NativeGenerator",
+    "NativeMcpServer",
     "NativePool",
     "NativeStream",
+    "NativeTool",
     "__version__",
     "call",
     "call_blocking",
@@ -197,6 +203,95 @@ class NativeBody:
     def next(self) -> Awaitable[bytes | None]: ...
     def next_blocking(self) -> bytes | None: ...
     def close(self) -> None: ...
+
+@final
+class NativeGenerator:
+    @staticmethod
+    def of_pool(
+        pool: NativePool, model: str, members: Mapping[str, Any] | None
+    ) -> NativeGenerator: ...
+    @staticmethod
+    def of_provider(
+        name: str,
+        context_window: int | None,
+        members: Mapping[str, Any] | None,
+    ) -> NativeGenerator: ...
+    def stream(
+        self,
+        user_message: object,
+        messages: Sequence[Any],
+        tools: Sequence[Mapping[str, Any]],
+        requirements: Mapping[str, Any] | None = None,
+    ) -> NativeEvents: ...
+
+@final
+class NativeAgent:
+    def __new__(
+        cls,
+        generator: NativeGenerator,
+        retrieve: bool,
+        process: bool,
+        assemble: bool,
+        tools: Sequence[NativeTool | NativeMcpServer],
+        options: Mapping[str, Any],
+    ) -> NativeAgent: ...
+    def run(
+        self,
+        user_message: object,
+        session_context: Mapping[str, Any],
+        requirements: Mapping[str, Any] | None = None,
+    ) -> NativeEvents: ...
+
+@final
+class NativeEvents:
+    def next(self, host: object) -> Awaitable[list[bytes] | None]: ...
+    def next_blocking(self, host: object) -> list[bytes] | None: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+
+@final
+class NativeDefaults:
+    def retrieve(self, query: Mapping[str, Any]) -> Awaitable[dict[str, Any]]: ...
+    def process(
+        self, query: Mapping[str, Any], found: object, demand: Mapping[str, Any]
+    ) -> Awaitable[dict[str, Any]]: ...
+    def assemble(
+        self, query: Mapping[str, Any], context: object
+    ) -> Awaitable[dict[str, Any]]: ...
+
+@final
+class NativeTool:
+    def __new__(
+        cls,
+        name: str,
+        description: str,
+        parameters: Mapping[str, Any],
+        safety: str,
+        timeout_s: float,
+    ) -> NativeTool: ...
+
+@final
+class NativeMcpServer:
+    @staticmethod
+    def stdio(
+        name: str,
+        command: str,
+        arguments: Sequence[str],
+        environment: Sequence[tuple[str, str]],
+        options: Mapping[str, Any],
+    ) -> NativeMcpServer: ...
+    @staticmethod
+    def http(
+        name: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        options: Mapping[str, Any],
+    ) -> NativeMcpServer: ...
+    def connect(self) -> Awaitable[list[str]]: ...
+    def connect_blocking(self) -> list[str]: ...
+    def close(self) -> Awaitable[None]: ...
+    def close_blocking(self) -> None: ...
+    def kill(self) -> None: ...
 
 def call(pool: NativePool, operation: str, request: Mapping[str, Any]) -> Awaitable[tuple[bytes, dict[str, Any]]]: ...
 def call_blocking(pool: NativePool, operation: str, request: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]: ...

@@ -1,0 +1,152 @@
+"""The agent: six phases, again and again until the turn is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from . import _native
+from ._errors import InvalidValueError
+from ._generator import StreamingGenerator
+from ._mcp import McpServer
+from ._phases import ContextEngine, ContextManager, ContextProcessor, method
+from ._runs import AgentRun, SyncAgentRun
+from ._session import message_of, session_of
+from ._tools import Tool
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a run may go: all its rounds, failovers and recoveries together.
+
+    Time ends a run at any moment; rounds, tokens and dollars are looked at before each round. With ``cost_usd`` models
+    without a known price are not called. ``recoveries`` are mishaps that are got over, ``failures_of_a_tool`` those of
+    one tool in a row after which it is no longer offered. ``tool_result_bytes`` is the longest result of a tool; the
+    rest is left out and counted.
+    """
+
+    rounds: int = 24
+    tokens: int | None = None
+    cost_usd: float | None = None
+    time_s: float | None = None
+    recoveries: int = 24
+    failures_of_a_tool: int = 3
+    tool_result_bytes: int = 32 * 1024
+
+
+class AgentController:
+    """An agent: answers what the user says in a turn of one or more rounds, each on the model that fits it.
+
+    ``context_engine``, ``context_processor`` and ``context_manager`` are objects with ``retrieve``, ``process`` and
+    ``assemble`` (see `ContextEngine` and its neighbours); without one the phase of the package is used. ``tools`` are
+    functions, `tool` objects and `McpServer` objects.
+
+    ``strength`` names the models by their strength, the weakest first, for when one is stuck; without it, what costs
+    more is stronger. With ``leaves_stuck_models=False`` none is left for being stuck. ``reading`` says who reads what
+    tools gave: the ``"same"`` model that called them, a ``"cheaper"`` one, or whichever the pool picks ``"anew"``. With
+    ``history_decides`` what was said before counts for what a turn needs as its message does: after a picture only
+    models that see are asked. With ``goes_on_without_context`` a turn whose context cannot be retrieved or processed
+    goes on without it; otherwise it ends with an error.
+
+    It holds nothing of a turn, and may be used from any thread and by any number of runs at once.
+    """
+
+    def __init__(
+        self,
+        context_engine: Any = None,
+        context_processor: Any = None,
+        context_manager: Any = None,
+        streaming_generator: StreamingGenerator | None = None,
+        *,
+        tools: Iterable[Tool | McpServer | Callable[..., Any]] = (),
+        limits: Limits | Mapping[str, Any] | None = None,
+        strength: Sequence[str] = (),
+        reading: Literal["same", "cheaper", "anew"] = "same",
+        leaves_stuck_models: bool = True,
+        history_decides: bool = False,
+        goes_on_without_context: bool = False,
+    ) -> None:
+        if not isinstance(streaming_generator, StreamingGenerator):
+            raise InvalidValueError(
+                f"streaming_generator: expected a StreamingGenerator, got {streaming_generator!r}"
+            )
+        if type(streaming_generator).stream_response is not StreamingGenerator.stream_response:
+            raise InvalidValueError(
+                f"streaming_generator: {type(streaming_generator).__name__} has a `stream_response` of its own, which no "
+                "agent would ask; give StreamingGenerator an llm_provider of your own instead"
+            )
+        self.streaming_generator = streaming_generator
+        self.tools: list[Tool | McpServer] = [
+            given if isinstance(given, McpServer) else Tool.of(given) for given in tools
+        ]
+        phases = {
+            "retrieve": method(context_engine, "retrieve", "context_engine", ContextEngine),
+            "process": method(context_processor, "process", "context_processor", ContextProcessor),
+            "assemble": method(context_manager, "assemble", "context_manager", ContextManager),
+        }
+        # The native agent knows them by name, and holds none of them.
+        self._functions: dict[str, Any] = {
+            **streaming_generator._functions,
+            **{name: function for name, function in phases.items() if function is not None},
+            **{f"tool {given.name}": given._run for given in self.tools if isinstance(given, Tool)},
+        }
+        self._inner = _native.NativeAgent(
+            streaming_generator._inner,
+            phases["retrieve"] is not None,
+            phases["process"] is not None,
+            phases["assemble"] is not None,
+            [given._inner for given in self.tools],
+            {
+                **_limits(limits),
+                "strength": list(strength),
+                "reading": reading,
+                "leaves_stuck_models": leaves_stuck_models,
+                "history_decides": history_decides,
+                "goes_on_without_context": goes_on_without_context,
+            },
+        )
+
+    def stream_run(
+        self,
+        user_message: Any,
+        session_context: Any = None,
+        model_requirements: Mapping[str, Any] | None = None,
+    ) -> AgentRun:
+        """Answers the user's message: ``async for event in agent.stream_run(…)``.
+
+        ``user_message`` is a text, a list of parts (with pictures), or a message. ``session_context`` is a
+        `SessionContext`, a dict of its members, or the session's id. ``model_requirements`` hold in every round, and
+        override what is inferred, key by key.
+
+        Nothing happens before the first event is asked for. Every run that is read to its end ends with
+        ``turn_complete``, whatever went wrong before.
+        """
+        return AgentRun(self._run(user_message, session_context, model_requirements), self._functions)
+
+    def stream_run_sync(
+        self,
+        user_message: Any,
+        session_context: Any = None,
+        model_requirements: Mapping[str, Any] | None = None,
+    ) -> SyncAgentRun:
+        """`stream_run` for code that blocks its thread: ``for event in agent.stream_run_sync(…)``."""
+        return SyncAgentRun(self._run(user_message, session_context, model_requirements), self._functions)
+
+    def _run(
+        self, user_message: Any, session_context: Any, model_requirements: Mapping[str, Any] | None
+    ) -> _native.NativeEvents:
+        message = message_of(user_message, "user_message")
+        return self._inner.run(message, session_of(session_context), model_requirements)
+
+
+def _limits(given: Limits | Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, Limits):
+        return asdict(given)
+    known = Limits.__dataclass_fields__
+    for key in given:
+        if key not in known:
+            raise InvalidValueError(f"limits: unknown key `{key}` (known: {', '.join(known)})")
+    return dict(given)

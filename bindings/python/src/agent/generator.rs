@@ -1,0 +1,212 @@
+//! The streaming generator: answers of the models of a pool, or of one provider.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use modelpool::{Error, ErrorKind};
+use modelpool_agent::context::ManagedContext;
+use modelpool_agent::event::{
+    CallFacts, DeltaFacts, ErrorFacts, Stopped, StreamingFacts, ThinkingFacts, TurnSummary,
+};
+use modelpool_agent::tool::{DEFAULT_TIMEOUT, Safety, ToolDefinition};
+use modelpool_agent::{AgentEvent, Chunk, Generation, StreamingGenerator};
+use pyo3::prelude::*;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::events::{NativeEvents, Told};
+use super::provider::PythonProvider;
+use super::shapes;
+use crate::capabilities::read_requirements;
+use crate::pool::NativePool;
+use crate::{errors, json};
+
+/// Streams answers.
+#[pyclass(frozen, module = "modelpool._native")]
+pub(crate) struct NativeGenerator {
+    pub(super) inner: StreamingGenerator,
+}
+
+#[pymethods]
+impl NativeGenerator {
+    /// Of the models of a pool; `members` go into every request.
+    #[staticmethod]
+    fn of_pool(
+        pool: &Bound<'_, NativePool>,
+        model: &str,
+        members: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let generator = StreamingGenerator::of_pool(pool.get().held.pool.clone()).model(model);
+        Ok(Self::with(generator, json::members(members, "members")?))
+    }
+
+    /// Of an object with `generate_stream`, without selection. It goes by `provider`.
+    #[staticmethod]
+    fn of_provider(
+        name: String,
+        context_window: Option<u64>,
+        members: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let provider = PythonProvider::new(name, context_window);
+        let generator = StreamingGenerator::of_provider(Arc::new(provider));
+        Ok(Self::with(generator, json::members(members, "members")?))
+    }
+
+    /// One answer. `messages` is the context; `tools` have OpenAI's shape.
+    #[pyo3(signature = (user_message, messages, tools, requirements=None))]
+    fn stream(
+        &self,
+        user_message: &Bound<'_, PyAny>,
+        messages: &Bound<'_, PyAny>,
+        tools: &Bound<'_, PyAny>,
+        requirements: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<NativeEvents> {
+        let py = user_message.py();
+        let message = json::from_python(user_message, "user_message")?;
+        let message = shapes::message(message, "user_message").map_err(|wrong| errors::value(py, wrong))?;
+        let messages = json::from_python(messages, "context")?;
+        let messages = shapes::messages(messages, "context").map_err(|wrong| errors::value(py, wrong))?;
+        let context = ManagedContext {
+            messages,
+            ..ManagedContext::default()
+        };
+        let tools = json::from_python(tools, "available_tools")?;
+        let tools = definitions(&tools).map_err(|wrong| errors::value(py, wrong))?;
+        let requirements = read_requirements(requirements)?;
+        let chunks = self
+            .inner
+            .stream_response(&message, &context, &tools, Some(&requirements));
+        let cancelled = CancellationToken::new();
+        let told = chunks.scan(Arc::from(""), |alias, chunk| {
+            std::future::ready(Some(stream::iter(told(chunk, alias))))
+        });
+        let until = told.flatten().take_until(cancelled.clone().cancelled_owned());
+        Ok(NativeEvents::new(Box::pin(until), cancelled))
+    }
+}
+
+impl NativeGenerator {
+    fn with(generator: StreamingGenerator, members: Map<String, Value>) -> Self {
+        let with =
+            |generator: StreamingGenerator, (name, value): (String, Value)| generator.with(name, value);
+        Self {
+            inner: members.into_iter().fold(generator, with),
+        }
+    }
+}
+
+/// A chunk as the events that an agent would tell of it; its round is the first and only one.
+fn told(chunk: Result<Chunk, Error>, alias: &mut Arc<str>) -> Vec<Told> {
+    let event = match chunk {
+        Ok(Chunk::Picked(picked)) => {
+            // A second one goes on with the answer of the first.
+            let continues = !alias.is_empty();
+            *alias = Arc::clone(&picked.alias);
+            let metadata = StreamingFacts {
+                round: 1,
+                model_alias: picked.alias,
+                model_name: picked.model_name,
+                requirements: picked.requirements,
+                notes: picked.notes,
+                moved: None,
+                continues,
+            };
+            AgentEvent::LlmStreaming {
+                content: String::new(),
+                metadata: Box::new(metadata),
+            }
+        }
+        Ok(Chunk::Thinking(content)) => AgentEvent::Thinking {
+            content,
+            metadata: ThinkingFacts {
+                round: 1,
+                model_alias: Some(Arc::clone(alias)),
+                phase: "stream",
+            },
+        },
+        Ok(Chunk::Text(content)) => AgentEvent::ResponseDelta {
+            content,
+            metadata: DeltaFacts {
+                round: 1,
+                model_alias: Arc::clone(alias),
+            },
+        },
+        Ok(Chunk::Done(generation)) => return done(*generation),
+        // A kind of chunk that this version does not know says nothing to its readers.
+        Ok(_) => return Vec::new(),
+        Err(error) => return vec![failed(&error)],
+    };
+    vec![Told::event(&event)]
+}
+
+/// The tools it calls, and the end.
+fn done(generation: Generation) -> Vec<Told> {
+    let call = |call: modelpool_agent::ToolCall| AgentEvent::ToolCall {
+        content: String::new(),
+        metadata: Box::new(CallFacts {
+            round: 1,
+            model_alias: Arc::clone(&generation.picked.alias),
+            call_id: call.id,
+            name: call.name,
+            arguments: call.arguments,
+        }),
+    };
+    let calls = generation.calls();
+    let tool_calls = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+    let mut events: Vec<Told> = calls.into_iter().map(|one| Told::event(&call(one))).collect();
+    let content = generation.message.text();
+    let summary = TurnSummary {
+        stopped: Stopped::Done,
+        model_alias: Some(Arc::clone(&generation.picked.alias)),
+        usage: generation.usage,
+        cost_usd: generation.cost_usd,
+        elapsed_ms: u64::try_from(generation.elapsed.as_millis()).unwrap_or(u64::MAX),
+        tool_calls,
+        messages: vec![generation.message],
+        ..TurnSummary::default()
+    };
+    let metadata = Box::new(summary);
+    events.push(Told::event(&AgentEvent::TurnComplete { content, metadata }));
+    events
+}
+
+/// An error, with what each model lacks where none fits.
+fn failed(error: &Error) -> Told {
+    let facts = ErrorFacts {
+        round: 1,
+        phase: "stream",
+        code: error.code(),
+        model_alias: error.alias().map(Into::into),
+        recovered: false,
+    };
+    let event = AgentEvent::Error {
+        content: error.to_string(),
+        metadata: Box::new(facts),
+    };
+    let mut event = event.to_json();
+    if let ErrorKind::NoModelFits(reason) = error.kind() {
+        let plain = |value: serde_json::Result<Value>| value.unwrap_or_default();
+        event["metadata"]["missing"] = plain(serde_json::to_value(&reason.rejected));
+        event["metadata"]["unknown_keys"] = plain(serde_json::to_value(&reason.unknown_keys));
+    }
+    Told::json(&event)
+}
+
+/// Tools in OpenAI's shape.
+fn definitions(tools: &Value) -> Result<Vec<ToolDefinition>, String> {
+    let tools = tools.as_array().map(Vec::as_slice).unwrap_or_default();
+    let read = |tool: &Value| {
+        let function = &tool["function"];
+        let name = function["name"].as_str();
+        let name =
+            name.ok_or_else(|| format!("available_tools: expected a function with a name, got {tool}"))?;
+        Ok(ToolDefinition {
+            name: name.to_owned(),
+            description: function["description"].as_str().unwrap_or_default().to_owned(),
+            parameters: function["parameters"].clone(),
+            safety: Safety::default(),
+            timeout: DEFAULT_TIMEOUT,
+        })
+    };
+    tools.iter().map(read).collect()
+}
