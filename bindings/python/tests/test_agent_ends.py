@@ -266,9 +266,9 @@ async def test_what_refers_to_its_agent_is_collected_with_it():
         """Its methods are its agent's tools and phases, and it is the provider."""
 
         def __init__(self):
-            self.agent = AgentController(
-                context_engine=self, streaming_generator=StreamingGenerator(llm_provider=self), tools=[self.look, tool(self.see)]
-            )
+            generator = StreamingGenerator(llm_provider=self)
+            tools = [self.look, tool(self.see)]
+            self.agent = AgentController(context_engine=self, streaming_generator=generator, tools=tools)
 
         async def generate_stream(self, messages, tools=None, **options):
             yield calls("look")[0] if len(messages) == 1 else "done"

@@ -216,8 +216,8 @@ def test_names_and_descriptions_may_be_given():
         (lambda *x: x, "can be given by name"),
         (lambda **x: x, "can be given by name"),
         (3, "expected a function, got 3"),
-        (generates, "got the generator"),
-        (generates_later, "got the generator"),
+        (generates, "got generator"),
+        (generates_later, "got generator"),
     ],
 )
 def test_what_cannot_be_a_tool_says_so(function, words):

@@ -73,8 +73,8 @@ class AgentController:
             )
         if type(streaming_generator).stream_response is not StreamingGenerator.stream_response:
             raise InvalidValueError(
-                f"streaming_generator: {type(streaming_generator).__name__} has a `stream_response` of its own, which no "
-                "agent would ask; give StreamingGenerator an llm_provider of your own instead"
+                f"streaming_generator: {type(streaming_generator).__name__} has a `stream_response` of its own, which "
+                "no agent would ask; give StreamingGenerator an llm_provider of your own instead"
             )
         self.streaming_generator = streaming_generator
         self.tools: list[Tool | McpServer] = [

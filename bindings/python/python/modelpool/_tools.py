@@ -53,7 +53,7 @@ class Tool:
         if not callable(function):
             raise InvalidValueError(f"tool: expected a function, got {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise InvalidValueError(f"tool: expected a function that returns its result, got the generator {function!r}")
+            raise InvalidValueError(f"tool: expected a function that returns its result, got generator {function!r}")
         inner = function.func if isinstance(function, functools.partial) else function
         self.function = function
         self.name: str = name if name is not None else getattr(inner, "__name__", type(inner).__name__)
