@@ -14,7 +14,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::{cargo, run};
+use crate::process::run;
+use crate::steps::build_all;
 use crate::tree::Tree;
 use server::Server;
 
@@ -37,8 +38,7 @@ pub(crate) const NO_PROXY: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_
 /// # Errors
 /// What could not be installed, built or started, or which suites failed.
 pub(crate) fn run_suites(tree: &Tree) -> Result<(), String> {
-    // Tests are named along with the binaries so that features are the ones of the test step.
-    run(&mut cargo(tree, ["build", "--workspace", "--bins", "--tests"]))?;
+    build_all(tree)?;
     let servers = Servers::start(tree)?;
     let suites = [
         ("Python", python::run_suite(tree, &servers)),

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clients::{node, python};
-use crate::process::{cargo, run};
+use crate::process::run;
+use crate::steps::build_all;
 use crate::tree::Tree;
 
 /// What is to be installed.
@@ -37,10 +38,7 @@ pub(crate) fn check(tree: &Tree) -> Result<(), String> {
     let requirements = tree.path(SERVERS).join("requirements.txt");
     let python = python::install(&requirements, &folder.join("python"))?;
 
-    // The features are those of the other steps, so that nothing is compiled twice.
-    let arguments = ["build", "--workspace", "--bins", "--tests", "--examples"];
-    let with_mcp = ["--features", "modelpool-agent/mcp"];
-    run(&mut cargo(tree, arguments.into_iter().chain(with_mcp)))?;
+    build_all(tree)?;
 
     let modules = node_folder.join("node_modules");
     let server = HttpServer::start(&modules, &folder.join("everything.log"))?;

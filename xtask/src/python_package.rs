@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clients::{NO_PROXY, python, start_upstream};
-use crate::process::{cargo, run};
+use crate::process::run;
+use crate::steps::build_all;
 use crate::tree::Tree;
 
 /// Where the package is.
@@ -20,8 +21,7 @@ const PACKAGE: &str = "bindings/python";
 /// # Errors
 /// What could not be built or started, or what failed.
 pub(crate) fn run_suite(tree: &Tree) -> Result<(), String> {
-    // As the step before does, so that there is one set of features.
-    run(&mut cargo(tree, ["build", "--workspace", "--bins", "--tests"]))?;
+    build_all(tree)?;
     let package = tree.path(PACKAGE);
     let folder = tree.target().join("python");
     let requirements = package.join("tests").join("requirements.txt");

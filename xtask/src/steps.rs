@@ -26,6 +26,9 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
+/// Features of the workspace that are off by default and on in every step, so that nothing is compiled twice.
+pub(crate) const FEATURES: &str = "modelpool-cli/mcp";
+
 const DONE: Outcome = Outcome::Done(Vec::new());
 
 /// All steps, in their order.
@@ -93,8 +96,9 @@ fn fmt(tree: &Tree) -> Result<Outcome, String> {
 }
 
 fn clippy(tree: &Tree) -> Result<Outcome, String> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    run(&mut cargo(tree, arguments))?;
+    let arguments = ["clippy", "--workspace", "--all-targets", "--features", FEATURES];
+    let lints = ["--", "-D", "warnings"];
+    run(&mut cargo(tree, arguments.into_iter().chain(lints)))?;
     Ok(DONE)
 }
 
@@ -109,13 +113,40 @@ fn test(tree: &Tree) -> Result<Outcome, String> {
             "--bins",
             "--tests",
             "--examples",
+            "--features",
+            FEATURES,
             "--no-fail-fast",
         ],
     )
 }
 
 fn doctest(tree: &Tree) -> Result<Outcome, String> {
-    run_tests(tree, &["test", "--workspace", "--doc", "--no-fail-fast"])
+    run_tests(
+        tree,
+        &[
+            "test",
+            "--workspace",
+            "--doc",
+            "--features",
+            FEATURES,
+            "--no-fail-fast",
+        ],
+    )
+}
+
+/// Builds all that suites of their own run, as it was built for the tests.
+pub(crate) fn build_all(tree: &Tree) -> Result<(), String> {
+    // Tests are named along with the binaries so that features are the ones of the test step.
+    let arguments = [
+        "build",
+        "--workspace",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--features",
+        FEATURES,
+    ];
+    run(&mut cargo(tree, arguments))
 }
 
 fn run_tests(tree: &Tree, arguments: &[&str]) -> Result<Outcome, String> {

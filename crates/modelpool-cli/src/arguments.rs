@@ -384,7 +384,8 @@ pub(crate) struct AgentArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) require: Vec<String>,
 
-    /// Tools of an MCP server: a program with its arguments, or an address; may be given several times
+    /// Tools of an MCP server: a program with its arguments, or an address; may be given several times. Needs the
+    /// feature `mcp`
     #[arg(long, value_name = "NAME=COMMAND|URL")]
     pub(crate) mcp: Vec<String>,
 

@@ -2,16 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use modelpool::{ModelPool, Requirements};
 use modelpool_agent::context::SessionContext;
-use modelpool_agent::tool::mcp::McpSettings;
 use modelpool_agent::{AgentController, Limits, Message, StreamingGenerator};
 use serde_json::{Map, Value};
 
-use crate::agent::{Conversation, Ended, Folder, Simulated, tools};
+use crate::agent::{Conversation, Ended, Folder, McpServers, Simulated, tools};
 use crate::arguments::AgentArguments;
 use crate::configuration::load;
 use crate::exit::{Exit, Failure};
@@ -39,7 +37,7 @@ pub(crate) fn run(
         ))
     })?;
     let mut tools = tools(folder, arguments.write).map_err(|error| Failure::failed(error.to_string()))?;
-    let servers = servers(&arguments.mcp)?;
+    let servers = McpServers::read(&arguments.mcp)?;
     let said = said(arguments)?;
     let runtime = runtime::simple()?;
     let ended = runtime.block_on(async {
@@ -51,12 +49,7 @@ pub(crate) fn run(
             Some(simulated) => simulated.pool.clone(),
             None => load(config, ModelPool::builder())?.1,
         };
-        for server in servers {
-            let server = server.connect().await;
-            tools.add_source(Arc::new(
-                server.map_err(|error| Failure::failed(error.to_string()))?,
-            ));
-        }
+        servers.join(&mut tools).await?;
         let generator = StreamingGenerator::of_pool(pool).model(&arguments.model);
         let mut conversation = Conversation {
             agent: AgentController::new(generator).tools(tools).limits(limits),
@@ -137,25 +130,6 @@ fn limits(arguments: &AgentArguments) -> Result<Limits, Failure> {
         time: arguments.seconds.map(Duration::from_secs),
         ..Limits::default()
     })
-}
-
-/// MCP servers as `NAME=COMMAND` or `NAME=URL`. The words of a command are those between its spaces.
-fn servers(written: &[String]) -> Result<Vec<McpSettings>, Failure> {
-    let server = |text: &String| {
-        let wrong = || {
-            Failure::usage(format!("--mcp: `{text}` is not NAME=COMMAND or NAME=URL"))
-                .hint("--mcp \"git=uvx mcp-server-git\"")
-        };
-        let (name, place) = text.split_once('=').ok_or_else(wrong)?;
-        const NONE: [(&str, &str); 0] = [];
-        if place.starts_with("http://") || place.starts_with("https://") {
-            return Ok(McpSettings::http(name, place, NONE));
-        }
-        let mut words = place.split_whitespace();
-        let command = words.next().ok_or_else(wrong)?;
-        Ok(McpSettings::stdio(name, command, words, NONE))
-    };
-    written.iter().map(server).collect()
 }
 
 /// Requirements as `KEY=VALUE` or JSON objects, together. A value that is no JSON is text.

@@ -198,7 +198,16 @@ fn what_is_piped_in_is_the_message() {
     assert!(ended.stderr.contains("→ list_folder "), "{ended:?}");
 }
 
-#[cfg(unix)]
+#[cfg(not(feature = "mcp"))]
+#[test]
+fn mcp_servers_are_refused_where_the_feature_is_off() {
+    let ended = folder()
+        .run(&["agent", "--simulated", "--mcp", "git=git-server", "Hello"])
+        .exits(2);
+    assert!(ended.stderr.contains("--features mcp"), "{ended:?}");
+}
+
+#[cfg(all(unix, feature = "mcp"))]
 #[test]
 fn tools_of_an_mcp_server_are_offered() {
     let server = concat!(
