@@ -32,7 +32,8 @@ pub(super) async fn generate(
 ) {
     let began = Instant::now();
     let picked = picked(&*provider);
-    emitter.emit(Ok(Chunk::Picked(picked.clone()))).await;
+    // Told with its first word: until then a failure is one before the answer began.
+    let mut untold = Some(picked.clone());
     let mut stream = provider.generate_stream(request.messages, tools_of(&request.tools), options);
     let mut gathered = Gathered::default();
     let mut usage = Usage::default();
@@ -44,6 +45,9 @@ pub(super) async fn generate(
                 return;
             }
         };
+        if let Some(picked) = untold.take() {
+            emitter.emit(Ok(Chunk::Picked(picked))).await;
+        }
         let chunk = match chunk {
             ProviderChunk::Text(text) => {
                 gathered.text("content", &text);
@@ -73,6 +77,9 @@ pub(super) async fn generate(
         if let Some(chunk) = chunk {
             emitter.emit(Ok(chunk)).await;
         }
+    }
+    if let Some(picked) = untold {
+        emitter.emit(Ok(Chunk::Picked(picked))).await;
     }
     let finish = gathered.finish.take();
     let message = gathered.into_message(&number.to_string());

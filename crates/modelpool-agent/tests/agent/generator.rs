@@ -1,5 +1,6 @@
 //! The streaming generator by itself.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
@@ -186,4 +187,31 @@ async fn the_old_way_is_one_provider_without_selection() {
     assert_eq!((asked[0].1, asked[0].2["top_p"].clone()), (4, json!(0.1)));
     let result = &asked[1].0[2];
     assert_eq!(result.tool_call_id(), Some("call_0_0"));
+}
+
+/// A provider that is gone.
+#[derive(Debug, Default)]
+struct Gone(AtomicU32);
+
+impl LlmProvider for Gone {
+    fn name(&self) -> &str {
+        "gone"
+    }
+
+    fn generate_stream(&self, _: Vec<Message>, _: Vec<Value>, _: Map<String, Value>) -> ProviderStream {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let error = modelpool::Error::new(ErrorKind::Connect, "nobody is there");
+        Box::pin(futures_util::stream::iter([Err(error)]))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_fails_before_its_first_word_is_asked_once() {
+    let provider = Arc::new(Gone::default());
+    let generator = StreamingGenerator::of_provider(Arc::clone(&provider) as Arc<dyn LlmProvider>);
+    let agent = AgentController::new(generator);
+    let ran = Ran::of(agent.stream_run("hello", SessionContext::default(), None)).await;
+    assert_eq!(ran.summary().stopped, Stopped::Failed);
+    assert_eq!(provider.0.load(Ordering::Relaxed), 1);
+    assert_eq!(ran.aliases(), [""; 0]);
 }
