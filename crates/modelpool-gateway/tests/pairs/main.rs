@@ -15,6 +15,7 @@ mod cuts;
 mod dialect;
 mod failover;
 mod features;
+mod golden;
 mod house;
 mod leaving;
 mod limits;
