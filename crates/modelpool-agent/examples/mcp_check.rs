@@ -11,9 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use modelpool_agent::ToolCall;
+use modelpool::{Capabilities, Flag, ModelConfig, ModelPool};
+use modelpool_agent::context::SessionContext;
 use modelpool_agent::tool::mcp::{McpServer, McpSettings};
 use modelpool_agent::tool::{Safety, ToolEvent, ToolLimits, ToolSet, run};
+use modelpool_agent::{AgentController, AgentEvent, StreamingGenerator, ToolCall};
+use modelpool_testkit::Simulator;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -105,7 +108,41 @@ async fn everything(way: &str, settings: McpSettings) -> Checked {
     says(&turn, "all__echo", json!({"message": "again"}), "Echo: again").await?;
     println!("{way}: a call is cancelled, the server goes on");
     drop(cancelled);
+
+    agent_turn(tools.clone()).await?;
+    println!("{way}: an agent's model calls a tool, and reads what it gave");
     finish(way, tools, server).await
+}
+
+/// An agent with the server's tools: a model, a simulated one, calls one of them and answers from its result.
+async fn agent_turn(tools: ToolSet) -> Checked {
+    let upstream = Simulator::builder().start().await?;
+    let able = Capabilities::new().supports(Flag::Tools).context_window(32_000);
+    let model = ModelConfig::new("handy", "custom", "small");
+    let pool = ModelPool::new();
+    pool.add(model.base_url(upstream.base_url()).capabilities(able))?;
+    let agent = AgentController::new(StreamingGenerator::of_pool(pool)).tools(tools);
+    let mut results = Vec::new();
+    let mut answer = String::new();
+    let mut events = agent.stream_run("Please use the tool all__echo", SessionContext::default(), None);
+    while let Some(event) = events.next().await {
+        match event {
+            AgentEvent::ToolResult { content, metadata } => results.push((metadata.name, content)),
+            AgentEvent::TurnComplete { content, .. } => answer = content,
+            _ => {}
+        }
+    }
+    let [(name, result)] = results.as_slice() else {
+        return Err(format!("one call: {results:?}").into());
+    };
+    holds(
+        name == "all__echo" && result.starts_with("Echo: "),
+        &format!("`{name}` gave {result}"),
+    )?;
+    holds(
+        answer.contains("Echo: "),
+        &format!("the answer is from the result: {answer}"),
+    )
 }
 
 async fn files(program: &str) -> Checked {
