@@ -14,7 +14,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::run;
 use crate::steps::build_all;
 use crate::tree::Tree;
 use server::Server;

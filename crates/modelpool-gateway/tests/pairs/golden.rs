@@ -67,7 +67,7 @@ async fn told(dialect: Dialect, wire: Wire) -> String {
     let dropped = whole.header("x-modelpool-dropped").unwrap_or("nothing");
     part("dropped", dropped);
     part("the caller reads", &pretty(whole.json()));
-    part("the caller reads, of a stream", &events(&streamed.text()));
+    part("the caller reads, of a stream", &events(streamed.text()));
     told
 }
 
