@@ -134,7 +134,8 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         self.group.signal(Asked::Kill);
-        self.watch.abort();
+        // `watch` is left to take it out of the table of processes, which it can at once: a child that is given up
+        // while it dies may be missed by the runtime, and then stays there as a zombie.
         self.reader.abort();
     }
 }
