@@ -359,7 +359,8 @@ impl Settling {
         let now = Instant::now();
         if let Some(admitted) = self.admitted.take() {
             let used = settlement.outcomes.iter().filter_map(|outcome| outcome.usage);
-            admitted.settle(used.map(|usage| usage.total_tokens()).sum(), now.into_std());
+            let used = used.reduce(|sum, usage| sum.plus(&usage)).unwrap_or_default();
+            admitted.settle(used.total_tokens(), now.into_std());
         }
         settlement.total = now.duration_since(self.began);
         settlement.ending = ending;

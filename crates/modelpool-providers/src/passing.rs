@@ -47,7 +47,7 @@ impl PassedUsage<'_> {
         let output_tokens = self.output.0.max(self.completion.0);
         let input = self.input.0.max(self.prompt.0);
         // Servers that rerank count everything together, and it is all input.
-        let input_tokens = match input + output_tokens {
+        let input_tokens = match input.saturating_add(output_tokens) {
             0 => self.total.0,
             _ => input,
         };
@@ -139,7 +139,10 @@ fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>,
     let answer: PassedAnswer<'_> = match json::read_bytes(bytes) {
         Ok(answer) => answer,
         Err(_) => {
-            let why = json::what_is_wrong(&String::from_utf8_lossy(bytes));
+            let why = match std::str::from_utf8(bytes) {
+                Ok(text) => json::what_is_wrong(text),
+                Err(error) => error.to_string(),
+            };
             return protocol(format!("the answer is not JSON: {why}"));
         }
     };
@@ -157,6 +160,22 @@ fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_text_is_told_as_that() {
+        let read = read(Operation::Rerank, Kind::Json, b"{\"results\": [\"\xff\"]}");
+        let Err(Broken::Protocol(told)) = read else {
+            panic!("it is no answer")
+        };
+        assert!(told.contains("invalid utf-8 sequence"), "{told}");
+    }
+
+    #[test]
+    fn counts_beyond_all_measure_are_counts() {
+        let body = r#"{"results":[{}],"usage":{"input_tokens":1e30,"output_tokens":99999999999999999999}}"#;
+        let used = used(Operation::Rerank, Kind::Json, body);
+        assert_eq!(used, Ok(Some((u64::MAX, u64::MAX))));
+    }
 
     fn used(operation: Operation, kind: Kind, body: &str) -> Result<Option<(u64, u64)>, String> {
         match read(operation, kind, body.as_bytes()) {
