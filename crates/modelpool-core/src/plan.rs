@@ -140,7 +140,7 @@ impl Snapshot {
     }
 
     /// The best of a pool for these requirements and nothing else: the shortest way from
-    /// requirements to a model. Allocates nothing for up to 1,024 models.
+    /// requirements to a model. Allocates nothing for up to 256 models.
     ///
     /// # Errors
     /// The selector failed.

@@ -71,7 +71,7 @@ pub struct WholeAnswer {
 }
 
 impl WholeAnswer {
-    pub(crate) fn settle(reply: WholeReply, number: CallNumber, mut settling: Settling) -> Self {
+    pub(crate) fn settle(reply: WholeReply, number: CallNumber, settling: &mut Settling) -> Self {
         match reply.usage {
             Some(usage) => settling.used(number, usage),
             None => settling.saw_output(number, estimate_output(&reply.bytes)),

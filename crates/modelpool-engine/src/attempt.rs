@@ -27,16 +27,6 @@ const MOST_BYTES_BEFORE_COMMIT: usize = 1024 * 1024;
 /// Bytes of a stream that is buffered as a whole.
 const MOST_BUFFERED_BYTES: usize = 16 * 1024 * 1024;
 
-/// One call.
-pub(crate) struct AttemptCall {
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) request: ProviderRequest,
-    pub(crate) limits: Limits,
-    /// The deadline of the whole request.
-    pub(crate) deadline: Instant,
-    pub(crate) on_loss: OnLoss,
-}
-
 /// A call that answers.
 pub(crate) struct Accepted {
     pub(crate) number: CallNumber,
@@ -61,34 +51,49 @@ pub(crate) struct Flow {
     pub(crate) events: EventStream,
 }
 
-impl AttemptCall {
-    /// Makes the call.
-    pub(crate) async fn run(self) -> Result<(ReplyHead, AcceptedBody), Error> {
-        if !self.request.facts.stream {
-            let calling = timeout_at(self.deadline, self.provider.call(self.request));
-            let Reply { head, body } = calling.await.unwrap_or_else(|_| Err(late(TimeoutKind::Total)))?;
-            return match body {
-                ReplyBody::Whole(whole) => Ok((head, AcceptedBody::Whole(whole))),
-                ReplyBody::Stream(_) => Err(Error::new(
-                    ErrorKind::Protocol,
-                    "a whole answer was asked for, a stream came",
-                )),
-            };
+/// Makes a call whose answer comes as a whole.
+pub(crate) fn whole<'a>(
+    provider: &'a dyn Provider,
+    request: ProviderRequest,
+    deadline: Instant,
+) -> impl Future<Output = Result<(ReplyHead, AcceptedBody), Error>> + Send + 'a {
+    let calling = timeout_at(deadline, provider.call(request));
+    async move {
+        let Reply { head, body } = calling.await.unwrap_or_else(|_| Err(late(TimeoutKind::Total)))?;
+        match body {
+            ReplyBody::Whole(whole) => Ok((head, AcceptedBody::Whole(whole))),
+            ReplyBody::Stream(_) => Err(Error::new(
+                ErrorKind::Protocol,
+                "a whole answer was asked for, a stream came",
+            )),
         }
-        let first_token = Instant::now() + self.limits.first_token;
-        let nearer = first_token.min(self.deadline);
-        let (head, mut flow) = timeout_at(nearer, commit(self.provider, self.request))
+    }
+}
+
+/// Makes a call whose answer is a stream, and reads it up to the first meaningful event; where the pool buffers,
+/// to its end.
+pub(crate) fn committed(
+    provider: Arc<dyn Provider>,
+    request: ProviderRequest,
+    limits: Limits,
+    deadline: Instant,
+    on_loss: OnLoss,
+) -> impl Future<Output = Result<(ReplyHead, AcceptedBody), Error>> + Send {
+    async move {
+        let first_token = Instant::now() + limits.first_token;
+        let nearer = first_token.min(deadline);
+        let (head, mut flow) = timeout_at(nearer, commit(&*provider, request))
             .await
             .unwrap_or_else(|_| {
-                Err(late(match nearer == self.deadline {
+                Err(late(match nearer == deadline {
                     true => TimeoutKind::Total,
                     false => TimeoutKind::FirstToken,
                 }))
             })?;
-        if self.on_loss == OnLoss::Buffer {
+        if on_loss == OnLoss::Buffer {
             // Boxed: most pools do not buffer.
-            let gathered = Box::pin(gather(&mut flow, &self.limits));
-            timeout_at(self.deadline, gathered)
+            let gathered = Box::pin(gather(&mut flow, &limits));
+            timeout_at(deadline, gathered)
                 .await
                 .unwrap_or_else(|_| Err(late(TimeoutKind::Total)))?;
         }
@@ -97,7 +102,7 @@ impl AttemptCall {
 }
 
 /// Calls, and reads up to the first meaningful event.
-async fn commit(provider: Arc<dyn Provider>, request: ProviderRequest) -> Result<(ReplyHead, Flow), Error> {
+async fn commit(provider: &dyn Provider, request: ProviderRequest) -> Result<(ReplyHead, Flow), Error> {
     let Reply { head, body } = provider.call(request).await?;
     let ReplyBody::Stream(mut events) = body else {
         return Err(Error::new(

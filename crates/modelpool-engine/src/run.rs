@@ -7,30 +7,36 @@ use std::time::Duration;
 use modelpool_core::continuation::{Continuation, Way};
 use modelpool_core::plan::Acceptance;
 use modelpool_core::quota::QuotaReport;
-use modelpool_core::{Error, ErrorKind, ModelIndex, ProviderRequest};
+use modelpool_core::{Error, ErrorKind, ModelIndex, Provider, ProviderRequest};
 use smallvec::{SmallVec, smallvec};
 use tokio::time::Instant;
 
 use crate::answer::{Answer, AnswerBody, AnswerStream, WholeAnswer};
-use crate::attempt::{Accepted, AcceptedBody, AttemptCall, call_limits};
+use crate::attempt::{Accepted, AcceptedBody, call_limits, committed, whole};
 use crate::call::Call;
 use crate::gate::Grant;
 use crate::hedge;
-use crate::limits;
+use crate::limits::{self, Limits};
+use crate::policy::OnLoss;
 use crate::pool::ModelPool;
 use crate::settle::{Beginning, CallNumber, Ending, Purpose, Settlement, Settling};
 use crate::walk::Walk;
 
 /// Makes a call.
-pub(crate) async fn run(pool: ModelPool, call: Call) -> Result<Answer, Error> {
-    let mut walk = planned(pool, call)?;
-    let prefill = walk.call.prefill().cloned();
-    match first_answer(&mut walk, prefill.as_ref()).await {
-        Ok(accepted) => Ok(answer(walk, accepted)),
-        Err(error) => {
-            let error = error.after_attempts(walk.settling.calls());
-            walk.settling.end(Ending::Failed(error.clone()));
-            Err(error)
+///
+/// Here and below, what is handed large things is no `async fn`: such a function keeps its arguments twice, as they
+/// came and as they are used, and all of it is moved and touched for every request.
+pub(crate) fn run(pool: ModelPool, call: Call) -> impl Future<Output = Result<Answer, Error>> + Send {
+    async move {
+        let mut walk = planned(pool, call)?;
+        let prefill = walk.call.prefill().cloned();
+        match first_answer(&mut walk, prefill.as_ref()).await {
+            Ok(accepted) => Ok(answer(walk, accepted)),
+            Err(error) => {
+                let error = error.after_attempts(walk.settling.calls());
+                walk.settling.end(Ending::Failed(error.clone()));
+                Err(error)
+            }
         }
     }
 }
@@ -74,7 +80,7 @@ fn unsettled(pool: &ModelPool, call: &Call) -> Settlement {
         caller: call.scope.caller.clone(),
         trace: pool.span_of(call),
         operation: call.facts.operation,
-        requested_model: call.model.clone(),
+        requested_model: call.model.as_str().into(),
         stream: call.facts.stream,
         plan: None,
         outcomes: Vec::new(),
@@ -125,13 +131,13 @@ async fn attempt(
         }
         _ => None,
     };
-    let (number, call) = begin(walk, index, grant, purpose, delivered);
-    let ended = match patience {
-        None => return ended(walk, index, number, call.await).map_err(|failure| smallvec![failure]),
+    let call = begin(walk, index, grant, purpose, delivered);
+    let number = call.number;
+    match patience {
+        None => ended(walk, index, number, call.run().await).map_err(|failure| smallvec![failure]),
         // Boxed, so that the rare race does not make every request larger.
-        Some(patience) => Box::pin(race(walk, index, number, call, patience)),
-    };
-    ended.await
+        Some(patience) => Box::pin(race(walk, index, number, call.run(), patience)).await,
+    }
 }
 
 /// Makes a call, and another one beside it if it is slow to begin.
@@ -149,8 +155,9 @@ async fn race(
     let Some((other, grant)) = take_hedge(walk, index) else {
         return ended(walk, index, number, first.await).map_err(|failure| smallvec![failure]);
     };
-    let (other_number, second) = begin(walk, other, grant, Purpose::Hedge, None);
-    let mut second = pin!(second);
+    let second = begin(walk, other, grant, Purpose::Hedge, None);
+    let other_number = second.number;
+    let mut second = pin!(second.run());
     let (outcome, first_won) = tokio::select! {
         biased;
         outcome = &mut first => (outcome, true),
@@ -189,17 +196,27 @@ fn take_hedge(walk: &mut Walk, besides: ModelIndex) -> Option<(ModelIndex, Grant
     other
 }
 
-/// Begins a call; the future makes it.
+/// A call that has begun and is yet to be made.
+struct Begun {
+    number: CallNumber,
+    index: ModelIndex,
+    alias: Arc<str>,
+    limits: Limits,
+    continuation: Option<Continuation>,
+    provider: Result<Arc<dyn Provider>, Error>,
+    request: ProviderRequest,
+    deadline: Instant,
+    on_loss: OnLoss,
+}
+
+/// Begins a call.
 fn begin(
     walk: &mut Walk,
     index: ModelIndex,
     grant: Grant,
     purpose: Purpose,
     delivered: Option<&Arc<str>>,
-) -> (
-    CallNumber,
-    impl Future<Output = Result<Accepted, Error>> + Send + use<>,
-) {
+) -> Begun {
     walk.begins(index);
     walk.pool.inner.hedges.called();
     let entry = Arc::clone(walk.entry(index));
@@ -231,37 +248,59 @@ fn begin(
             Way::AskToGoOn
         },
     });
-    let request = ProviderRequest {
-        body: walk.call.body.clone(),
-        facts: Arc::clone(walk.plan.facts()),
-        model_name,
-        limits: call_limits(&limits),
+    Begun {
+        number,
+        index,
+        alias: Arc::clone(&entry.config().alias),
+        limits,
         continuation: continuation.clone(),
-        trace,
-    };
-    let provider = walk.pool.provider_of(&entry);
-    let (deadline, on_loss) = (walk.deadline, walk.pool.inner.on_loss);
-    let call = async move {
-        let alias = Arc::clone(&entry.config().alias);
-        let call = AttemptCall {
-            provider: provider.map_err(|error| error.at(&alias))?,
-            request,
-            limits,
-            deadline,
-            on_loss,
-        };
-        let (head, body) = call.run().await.map_err(|error| error.at(&alias))?;
-        Ok(Accepted {
+        provider: walk.pool.provider_of(&entry),
+        request: ProviderRequest {
+            body: walk.call.body.clone(),
+            facts: Arc::clone(walk.plan.facts()),
+            model_name,
+            limits: call_limits(&limits),
+            continuation,
+            trace,
+        },
+        deadline: walk.deadline,
+        on_loss: walk.pool.inner.on_loss,
+    }
+}
+
+impl Begun {
+    /// Makes the call.
+    fn run(self) -> impl Future<Output = Result<Accepted, Error>> + Send {
+        let Self {
             number,
             index,
             alias,
             limits,
             continuation,
-            head,
-            body,
-        })
-    };
-    (number, call)
+            provider,
+            request,
+            deadline,
+            on_loss,
+        } = self;
+        async move {
+            let provider = provider.map_err(|error| error.at(&alias))?;
+            let answered = if request.facts.stream {
+                committed(provider, request, limits, deadline, on_loss).await
+            } else {
+                whole(&*provider, request, deadline).await
+            };
+            let (head, body) = answered.map_err(|error| error.at(&alias))?;
+            Ok(Accepted {
+                number,
+                index,
+                alias,
+                limits,
+                continuation,
+                head,
+                body,
+            })
+        }
+    }
 }
 
 /// Takes note of how a call ended, or that it answers.
@@ -271,7 +310,7 @@ fn ended(
     number: CallNumber,
     outcome: Result<Accepted, Error>,
 ) -> Result<Accepted, (ModelIndex, Error)> {
-    match outcome {
+    match &outcome {
         Ok(accepted) => {
             // Most answers say nothing of limits.
             if accepted.head.quota != QuotaReport::default() {
@@ -279,20 +318,19 @@ fn ended(
                 let live = walk.entry(index).live();
                 live.quota(now).learn(&accepted.head.quota, now);
             }
-            Ok(accepted)
         }
         Err(error) => {
-            walk.settling.end_call(number, Some(&error));
+            walk.settling.end_call(number, Some(error));
             // What a probe shows is judged where it is made.
             if walk.call.probe.is_none() {
-                walk.pool.observe(walk.entry(index), &error);
+                walk.pool.observe(walk.entry(index), error);
             }
-            Err((index, error))
         }
     }
+    outcome.map_err(|error| (index, error))
 }
 
-fn answer(walk: Box<Walk>, accepted: Accepted) -> Answer {
+fn answer(mut walk: Box<Walk>, accepted: Accepted) -> Answer {
     let attempts = walk.settling.calls();
     let request_id = Arc::clone(&walk.call.request_id);
     let alias = Arc::clone(&accepted.alias);
@@ -301,7 +339,7 @@ fn answer(walk: Box<Walk>, accepted: Accepted) -> Answer {
         AcceptedBody::Whole(reply) => {
             let issued = reply.issued.iter().map(AsRef::as_ref);
             walk.pool.inner.stays.note(issued, &alias);
-            AnswerBody::Whole(WholeAnswer::settle(reply, accepted.number, walk.settling))
+            AnswerBody::Whole(WholeAnswer::settle(reply, accepted.number, &mut walk.settling))
         }
         AcceptedBody::Stream(flow) => AnswerBody::Stream(Box::new(AnswerStream::new(
             walk,

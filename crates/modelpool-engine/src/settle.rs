@@ -81,7 +81,7 @@ pub struct Settlement {
     /// What was asked for.
     pub operation: Operation,
     /// The model the caller named.
-    pub requested_model: String,
+    pub requested_model: Arc<str>,
     /// Whether the answer was streamed.
     pub stream: bool,
     /// What it was answered by; `None` where it failed before there was a plan.
@@ -110,12 +110,8 @@ impl Settlement {
     /// What all calls cost together, where each is known.
     #[must_use]
     pub fn cost_usd(&self) -> Option<f64> {
-        let costs: Vec<f64> = self
-            .outcomes
-            .iter()
-            .filter_map(|outcome| outcome.cost_usd)
-            .collect();
-        (!costs.is_empty()).then(|| costs.iter().sum())
+        let costs = self.outcomes.iter().filter_map(|outcome| outcome.cost_usd);
+        costs.reduce(|sum, cost| sum + cost)
     }
 }
 
@@ -294,6 +290,10 @@ impl Settling {
 
     /// A call ended: well, or with that error.
     pub(crate) fn end_call(&mut self, number: CallNumber, error: Option<&Error>) {
+        self.end_call_at(number, error, Instant::now());
+    }
+
+    fn end_call_at(&mut self, number: CallNumber, error: Option<&Error>, now: Instant) {
         let Some(at) = self.under_way.iter().position(|call| call.number == number) else {
             return;
         };
@@ -301,7 +301,6 @@ impl Settling {
         let Some(settlement) = &mut self.settlement else {
             return;
         };
-        let now = Instant::now();
         let latency = now.duration_since(call.began);
         // A call that failed without output, and without usage, used nothing that is billed.
         let seen = call.usage.is_some() || call.estimate.output_tokens > 0 || error.is_none();
@@ -343,20 +342,21 @@ impl Settling {
 
     /// The request ended.
     pub(crate) fn end(&mut self, ending: Ending) {
-        let gone = Error::new(ErrorKind::Cancelled, "the caller went away");
+        let now = Instant::now();
+        let gone = matches!(ending, Ending::Cancelled)
+            .then(|| Error::new(ErrorKind::Cancelled, "the caller went away"));
+        let error = match &ending {
+            Ending::Completed => None,
+            Ending::Failed(error) => Some(error),
+            Ending::Cancelled => gone.as_ref(),
+        };
         while let Some(call) = self.under_way.first() {
             let number = call.number;
-            let error = match &ending {
-                Ending::Completed => None,
-                Ending::Failed(error) => Some(error),
-                Ending::Cancelled => Some(&gone),
-            };
-            self.end_call(number, error);
+            self.end_call_at(number, error, now);
         }
         let Some(mut settlement) = self.settlement.take() else {
             return;
         };
-        let now = Instant::now();
         if let Some(admitted) = self.admitted.take() {
             let used = settlement.outcomes.iter().filter_map(|outcome| outcome.usage);
             let used = used.reduce(|sum, usage| sum.plus(&usage)).unwrap_or_default();
@@ -383,6 +383,8 @@ impl UnderWay {
 
 impl Drop for Settling {
     fn drop(&mut self) {
-        self.end(Ending::Cancelled);
+        if self.settlement.is_some() {
+            self.end(Ending::Cancelled);
+        }
     }
 }

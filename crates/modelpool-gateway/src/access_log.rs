@@ -32,7 +32,7 @@ impl SettlementSink for AccessLog {
             request_id = &*settlement.request_id,
             trace_id = settlement.trace.as_ref().map(|span| tracing::field::display(span.trace_id)),
             caller = settlement.caller.as_deref(),
-            asked = settlement.requested_model,
+            asked = &*settlement.requested_model,
             model = settlement.alias(),
             attempts = (settlement.outcomes.len() != 1).then_some(settlement.outcomes.len()),
             continued = (continued > 0).then_some(continued),

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use modelpool::{Answer, AnswerBody, Call, CallerTrace, Dialect, Operation, Scope};
 use serde_json::json;
@@ -20,40 +21,49 @@ use crate::request_head::{add_requirements, beta, check_size, request_id};
 use crate::streaming::{Calling, Speech, StreamBody};
 
 /// A call, from its request to the beginning of its answer.
-pub(crate) async fn call(gateway: Arc<Gateway>, request: Request<Body>, endpoint: Endpoint) -> Response {
+///
+/// Not an `async fn`, which would keep its arguments twice.
+pub(crate) fn call(
+    gateway: Arc<Gateway>,
+    request: Request<Body>,
+    endpoint: Endpoint,
+) -> impl Future<Output = Response> + Send {
     let id = request_id(&gateway, request.headers());
-    let call = match read(&gateway, request, &endpoint).await {
-        Ok(call) => Call {
-            request_id: Arc::clone(&id),
-            ..call
-        },
-        Err(failure) => {
-            access_log::refused(&id, endpoint.path, &failure);
-            return failure.into_response_in(endpoint.dialect, &id);
-        }
-    };
-    if endpoint.counts_tokens {
-        return counted(&call, endpoint.dialect, &id);
-    }
-    let speech = Speech {
-        dialect: endpoint.dialect,
-        in_array: endpoint.in_array,
-        keepalive: gateway.limits.keepalive,
-    };
-    let outcome = if call.facts.stream {
-        let mut calling: Calling = gateway.pool.call(call);
-        match tokio::time::timeout(speech.keepalive, &mut calling).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                return still_calling(StreamBody::calling(calling, Arc::clone(&id), speech), &id, speech);
+    let (mut head, mut body) = request.into_parts();
+    async move {
+        let mut call = match read(&gateway, &mut head, &mut body, &endpoint).await {
+            Ok(call) => call,
+            Err(failure) => {
+                request_body::discard(body);
+                access_log::refused(&id, endpoint.path, &failure);
+                return failure.into_response_in(endpoint.dialect, &id);
             }
+        };
+        if endpoint.counts_tokens {
+            return counted(&call, endpoint.dialect, &id);
         }
-    } else {
-        gateway.pool.call(call).await
-    };
-    match outcome {
-        Ok(answer) => respond(answer, speech),
-        Err(error) => Failure::from_error(&error).into_response_in(endpoint.dialect, &id),
+        call.request_id = Arc::clone(&id);
+        let speech = Speech {
+            dialect: endpoint.dialect,
+            in_array: endpoint.in_array,
+            keepalive: gateway.limits.keepalive,
+        };
+        let stream = call.facts.stream;
+        let mut calling: Calling = gateway.pool.call(call);
+        let outcome = if stream {
+            match tokio::time::timeout(speech.keepalive, &mut calling).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    return still_calling(StreamBody::calling(calling, Arc::clone(&id), speech), &id, speech);
+                }
+            }
+        } else {
+            calling.await
+        };
+        match outcome {
+            Ok(answer) => respond(answer, speech),
+            Err(error) => Failure::from_error(&error).into_response_in(endpoint.dialect, &id),
+        }
     }
 }
 
@@ -89,12 +99,16 @@ fn unbuffered(headers: &mut HeaderMap) {
 pub(crate) async fn route(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response {
     let id = request_id(&gateway, request.headers());
     let chat = Endpoint::chat();
-    let explained = match read(&gateway, request, &chat).await {
+    let (mut head, mut body) = request.into_parts();
+    let explained = match read(&gateway, &mut head, &mut body, &chat).await {
         Ok(call) => gateway
             .pool
             .explain_call(&call)
             .map_err(|error| Failure::from_error(&error)),
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            request_body::discard(body);
+            Err(failure)
+        }
     };
     match explained {
         Ok(explanation) => json_response(&explanation, &id),
@@ -123,18 +137,16 @@ pub(crate) fn json_response(value: &impl serde::Serialize, id: &Arc<str>) -> Res
 }
 
 /// Who calls, and what for.
-async fn read(gateway: &Gateway, request: Request<Body>, endpoint: &Endpoint) -> Result<Call, Failure> {
-    let (mut head, mut body) = request.into_parts();
+async fn read(
+    gateway: &Gateway,
+    head: &mut Parts,
+    body: &mut Body,
+    endpoint: &Endpoint,
+) -> Result<Call, Failure> {
     if endpoint.dialect == Dialect::Gemini {
         key_to_header(&head.uri, &mut head.headers);
     }
-    let (scope, bytes) = match admit(gateway, &head.headers, &mut body).await {
-        Ok(admitted) => admitted,
-        Err(failure) => {
-            request_body::discard(body);
-            return Err(failure);
-        }
-    };
+    let (scope, bytes) = admit(gateway, &head.headers, body).await?;
     let call = match (endpoint.operation, endpoint.dialect) {
         (operation, Dialect::OpenAiChat) => match head.headers.get(CONTENT_TYPE) {
             Some(kind) if operation.takes_form() && !is_json(kind) => Call::read_form(operation, bytes, kind),

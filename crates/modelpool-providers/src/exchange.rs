@@ -85,38 +85,41 @@ impl Exchange {
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub(crate) async fn send(
-        &self,
+    pub(crate) fn send<'a>(
+        &'a self,
         mut request: http::Request<Bytes>,
-        limits: &CallLimits,
+        limits: &'a CallLimits,
         stream: bool,
-    ) -> Result<Answered, Error> {
+    ) -> impl Future<Output = Result<Answered, Error>> + Send + 'a {
         if ConnectLimit(limits.connect) != ConnectLimit::default() {
             request.extensions_mut().insert(ConnectLimit(limits.connect));
         }
+        // Not an `async fn`, which would keep its arguments twice, once more beside what it hands on.
         let sending = self.transport.send(request);
-        let answer = if stream {
-            sending.await
-        } else {
-            timeout(limits.response, sending)
-                .await
-                .map_err(|_| late(TimeoutKind::Response))?
-        };
-        let (parts, body) = answer.map_err(from_transport)?.into_parts();
-        let head = head(&parts.headers);
-        if parts.status.is_success() {
-            return Ok(Answered {
-                head,
-                headers: parts.headers,
-                body,
-            });
+        async move {
+            let answer = if stream {
+                sending.await
+            } else {
+                timeout(limits.response, sending)
+                    .await
+                    .map_err(|_| late(TimeoutKind::Response))?
+            };
+            let (parts, body) = answer.map_err(from_transport)?.into_parts();
+            let head = head(&parts.headers);
+            if parts.status.is_success() {
+                return Ok(Answered {
+                    head,
+                    headers: parts.headers,
+                    body,
+                });
+            }
+            let refused = Box::pin(self.refused(&parts, body, limits.idle)).await;
+            Err(refused.with_upstream_request_id(head.upstream_request_id))
         }
-        let refused = Box::pin(self.refused(&parts, body, limits.idle)).await;
-        Err(refused.with_upstream_request_id(head.upstream_request_id))
     }
 
-    async fn refused(&self, parts: &response::Parts, body: BodyStream, idle: Duration) -> Error {
-        let read = collect(body, MAX_REFUSAL_BYTES, idle).await;
+    async fn refused(&self, parts: &response::Parts, mut body: BodyStream, idle: Duration) -> Error {
+        let read = collect(&mut body, MAX_REFUSAL_BYTES, idle).await;
         let refusal = read.map(|(bytes, _)| bytes).unwrap_or_default();
         self.with_secrets(|secrets| from_answer(parts.status, &parts.headers, &refusal, secrets))
     }
@@ -147,15 +150,21 @@ impl Answered {
     ///
     /// # Errors
     /// It broke off, paused too long, or is too large.
-    pub(crate) async fn whole(self, idle: Duration) -> Result<(ReplyHead, Bytes), Error> {
-        let (bytes, complete) = collect(self.body, MAX_ANSWER_BYTES, idle).await?;
-        if !complete {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
-            ));
+    pub(crate) fn whole(
+        self,
+        idle: Duration,
+    ) -> impl Future<Output = Result<(ReplyHead, Bytes), Error>> + Send {
+        let Self { head, mut body, .. } = self;
+        async move {
+            let (bytes, complete) = collect(&mut body, MAX_ANSWER_BYTES, idle).await?;
+            if !complete {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
+                ));
+            }
+            Ok((head, bytes))
         }
-        Ok((self.head, bytes))
     }
 }
 
@@ -219,10 +228,10 @@ fn from_transport(error: TransportError) -> Error {
 }
 
 /// A body in one piece, and whether that is all of it; reading stops past `limit` bytes.
-async fn collect(mut body: BodyStream, limit: usize, idle: Duration) -> Result<(Bytes, bool), Error> {
+async fn collect(body: &mut BodyStream, limit: usize, idle: Duration) -> Result<(Bytes, bool), Error> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
-    while let Some(part) = part(&mut body, idle).await? {
+    while let Some(part) = part(body, idle).await? {
         let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
         if read + part.len() > limit {
             return Ok((first.unwrap_or_default(), false));

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use modelpool_core::provider::RequestBody;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use crate::multipart;
 
@@ -25,6 +26,9 @@ pub(crate) struct Splice<'a> {
     pub(crate) defaults: &'a Map<String, Value>,
 }
 
+/// Other text for some places of a body.
+type Edits = SmallVec<[(Range<usize>, String); 4]>;
+
 /// The body to send.
 pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     if caller.form.is_some() {
@@ -34,10 +38,10 @@ pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     if splice.without_stream_options && spots.stream_options.is_some() {
         return rebuilt(caller, splice);
     }
-    let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(4);
+    let mut edits = Edits::new();
     let mut inserted = String::new();
     if let Some(name) = splice.model_name {
-        let model = Value::from(name).to_string();
+        let model = quoted(name);
         match &spots.model {
             Some(at) => edits.push((at.clone(), model)),
             None => insert(&mut inserted, "model", &model),
@@ -62,13 +66,13 @@ pub(crate) fn body(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     if !inserted.is_empty() {
         edits.push((spots.first_member..spots.first_member, inserted));
     }
-    apply(&caller.bytes, edits)
+    apply(&caller.bytes, &mut edits)
 }
 
 /// A form, whose values stand as they are.
 fn form(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     let spots = &caller.spots;
-    let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(3);
+    let mut edits = Edits::new();
     if let (Some(name), Some(at)) = (splice.model_name, &spots.model) {
         edits.push((at.clone(), name.to_owned()));
     }
@@ -77,7 +81,7 @@ fn form(caller: &RequestBody, splice: &Splice<'_>) -> Bytes {
     if !inserted.is_empty() {
         edits.push((spots.first_member..spots.first_member, inserted));
     }
-    apply(&caller.bytes, edits)
+    apply(&caller.bytes, &mut edits)
 }
 
 /// The body from its members, each as written: two members that stand side by side cannot both be
@@ -121,14 +125,23 @@ fn add_missing(members: &mut Map<String, Value>, defaults: &Map<String, Value>) 
 }
 
 fn insert(inserted: &mut String, key: &str, value: &str) {
-    inserted.push_str(&Value::from(key).to_string());
+    inserted.push_str(&quoted(key));
     inserted.push(':');
     inserted.push_str(value);
     inserted.push(',');
 }
 
+/// A text as JSON writes it.
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    match text.bytes().all(is_plain) {
+        true => format!("\"{text}\""),
+        false => Value::from(text).to_string(),
+    }
+}
+
 /// The bytes with other text in some places, which must not overlap.
-pub(crate) fn apply(bytes: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+pub(crate) fn apply(bytes: &Bytes, edits: &mut [(Range<usize>, String)]) -> Bytes {
     // What is inserted comes before a member that is taken out at the same place.
     edits.sort_by_key(|(at, _)| (at.start, at.end));
     let grown: usize = edits.iter().map(|(_, text)| text.len()).sum();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Bound, Check, Clause, Key, OnUnknown, Requirements, Test};
+use super::{Bound, Check, Clause, CustomBound, CustomTest, Key, OnUnknown, Requirements, Test, Wanted};
 use crate::capability::{Flag, Numeric};
 use crate::nearest::did_you_mean;
 
@@ -125,7 +125,7 @@ fn read_clause(key: &str, wanted: &Value, on_unknown: OnUnknown) -> Result<Claus
     let test = read_test(key, wanted)?;
     Ok(Clause {
         key: key.to_owned().into(),
-        wanted: wanted.clone(),
+        wanted: Wanted::Json(Box::new(wanted.clone())),
         test,
         on_unknown,
         inferred: false,
@@ -137,7 +137,7 @@ fn read_test(key: &str, wanted: &Value) -> Result<Test, RequirementError> {
         return match wanted {
             Value::Bool(true) => Ok(Test::Flag(flag)),
             Value::Bool(false) => Ok(Test::Nothing),
-            Value::Object(operators) => Ok(Test::FlagCheck(flag, read_operators(key, operators)?)),
+            Value::Object(operators) => Ok(Test::FlagCheck(flag, Box::new(read_operators(key, operators)?))),
             other => Err(RequirementError::new(
                 key,
                 format!("expected true or false, got {other}"),
@@ -163,18 +163,21 @@ fn read_test(key: &str, wanted: &Value) -> Result<Test, RequirementError> {
             return read_number(key, numeric, bound, wanted);
         }
         if let Some(number) = wanted.as_f64() {
-            return Ok(Test::CustomBound {
+            return Ok(Test::CustomBound(Box::new(CustomBound {
                 exact: Key::new(key),
                 check: Check::Matches(wanted.clone()),
                 base: Key::new(base),
                 bound: bound(number),
-            });
+            })));
         }
     }
     if key.starts_with("supports_") && *wanted == Value::Bool(false) {
         return Ok(Test::Nothing);
     }
-    Ok(Test::Custom(Key::new(key), read_check(key, wanted)?))
+    Ok(Test::Custom(Box::new(CustomTest {
+        key: Key::new(key),
+        check: read_check(key, wanted)?,
+    })))
 }
 
 fn read_number(
@@ -184,7 +187,10 @@ fn read_number(
     wanted: &Value,
 ) -> Result<Test, RequirementError> {
     match wanted {
-        Value::Object(operators) => Ok(Test::NumberCheck(numeric, read_operators(key, operators)?)),
+        Value::Object(operators) => Ok(Test::NumberCheck(
+            numeric,
+            Box::new(read_operators(key, operators)?),
+        )),
         _ => wanted
             .as_f64()
             .map(|number| Test::Number(numeric, bound(number)))

@@ -26,6 +26,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -62,24 +63,37 @@ pub enum Test {
     /// The flag is a known yes.
     Flag(Flag),
     /// An operator form on a flag.
-    FlagCheck(Flag, Check),
+    FlagCheck(Flag, Box<Check>),
     /// A bound on a built-in number.
     Number(Numeric, Bound),
     /// An operator form on a built-in number.
-    NumberCheck(Numeric, Check),
+    NumberCheck(Numeric, Box<Check>),
     /// A custom key.
-    Custom(Key, Check),
-    /// `min_K` or `max_K` of a custom number: the exact key if the model has it, else K.
-    CustomBound {
-        /// The key as written, with its prefix.
-        exact: Key,
-        /// How the exact key is compared.
-        check: Check,
-        /// The key without its prefix.
-        base: Key,
-        /// How the base key is compared.
-        bound: Bound,
-    },
+    Custom(Box<CustomTest>),
+    /// `min_K` or `max_K` of a custom number.
+    CustomBound(Box<CustomBound>),
+}
+
+/// A requirement on a custom key. Apart, like all that is rare, so that what most requests ask for is small.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomTest {
+    /// The key as written.
+    pub key: Key,
+    /// How it is compared.
+    pub check: Check,
+}
+
+/// A bound on a custom number: on the exact key if the model has it, else on the key without its prefix.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomBound {
+    /// The key as written, with its prefix.
+    pub exact: Key,
+    /// How the exact key is compared.
+    pub check: Check,
+    /// The key without its prefix.
+    pub base: Key,
+    /// How the base key is compared.
+    pub bound: Bound,
 }
 
 /// The name of a custom capability, with its bit in a model's [`key_mask`].
@@ -117,11 +131,19 @@ pub enum OnUnknown {
     Accept,
 }
 
+/// A value as it was written.
+#[derive(Clone, Debug)]
+enum Wanted {
+    Yes,
+    Number(f64),
+    Json(Box<Value>),
+}
+
 /// One key of the requirements.
 #[derive(Clone, Debug)]
 pub struct Clause {
     key: Cow<'static, str>,
-    wanted: Value,
+    wanted: Wanted,
     test: Test,
     on_unknown: OnUnknown,
     inferred: bool,
@@ -136,8 +158,12 @@ impl Clause {
 
     /// The value as written.
     #[must_use]
-    pub fn wanted(&self) -> &Value {
-        &self.wanted
+    pub fn wanted(&self) -> Cow<'_, Value> {
+        match &self.wanted {
+            Wanted::Yes => Cow::Owned(Value::Bool(true)),
+            Wanted::Number(number) => Cow::Owned(number_json(*number)),
+            Wanted::Json(value) => Cow::Borrowed(value),
+        }
     }
 
     /// The capability that is looked at: the key without a `min_`/`max_` that stands for a bound.
@@ -146,8 +172,8 @@ impl Clause {
         match &self.test {
             Test::Flag(flag) | Test::FlagCheck(flag, _) => flag.key(),
             Test::Number(numeric, _) | Test::NumberCheck(numeric, _) => numeric.key(),
-            Test::CustomBound { base, .. } => &base.name,
-            Test::Nothing | Test::Custom(..) => self.key(),
+            Test::CustomBound(custom) => &custom.base.name,
+            Test::Nothing | Test::Custom(_) => self.key(),
         }
     }
 }
@@ -201,9 +227,16 @@ impl fmt::Display for Missing {
 ///     .custom("languages", json!(["en", "zh", "fr"])).custom("accuracy", 0.95);
 /// assert!(model.meets(&wanted).is_ok());
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Requirements {
-    clauses: Vec<Clause>,
+    /// Shared: a pool's requirements go into every request, and most requests ask for nothing of their own.
+    asked: Option<Arc<Asked>>,
+}
+
+/// What is asked, where something is.
+#[derive(Clone, Debug)]
+struct Asked {
+    clauses: SmallVec<[Clause; 4]>,
     // What follows is the same again, in the form in which a thousand models are scanned.
     /// Flags that must be a known yes.
     yes: u16,
@@ -216,15 +249,42 @@ pub struct Requirements {
     others: SmallVec<[usize; 4]>,
 }
 
-impl Default for Requirements {
-    fn default() -> Self {
+static NOTHING: Asked = Asked::nothing();
+
+impl Asked {
+    const fn nothing() -> Self {
         Self {
-            clauses: Vec::new(),
+            clauses: SmallVec::new_const(),
             yes: 0,
             not_no: 0,
             least: [f64::NEG_INFINITY; Numeric::ALL.len()],
             most: [f64::INFINITY; Numeric::ALL.len()],
-            others: SmallVec::new(),
+            others: SmallVec::new_const(),
+        }
+    }
+
+    fn push(&mut self, clause: Clause) {
+        self.index(self.clauses.len(), &clause);
+        self.clauses.push(clause);
+    }
+
+    /// Enters the clause at that place into what is looked at first.
+    fn index(&mut self, at: usize, clause: &Clause) {
+        match (&clause.test, clause.on_unknown) {
+            (Test::Nothing, _) => {}
+            (Test::Flag(flag), OnUnknown::Reject) => self.yes |= flag.bit(),
+            (Test::Flag(flag), OnUnknown::Accept) => self.not_no |= flag.bit(),
+            (Test::Number(numeric, bound), OnUnknown::Reject) => {
+                let (least, most) = (
+                    &mut self.least[*numeric as usize],
+                    &mut self.most[*numeric as usize],
+                );
+                match bound {
+                    Bound::AtLeast(value) => *least = least.max(*value),
+                    Bound::AtMost(value) => *most = most.min(*value),
+                }
+            }
+            _ => self.others.push(at),
         }
     }
 }
@@ -283,7 +343,7 @@ impl Requirements {
     pub fn supports(mut self, flag: Flag) -> Self {
         self.push(Clause {
             key: flag.key().into(),
-            wanted: Value::Bool(true),
+            wanted: Wanted::Yes,
             test: Test::Flag(flag),
             on_unknown: OnUnknown::Reject,
             inferred: false,
@@ -300,7 +360,7 @@ impl Requirements {
         };
         self.push(Clause {
             key: key.into(),
-            wanted: number_json(value),
+            wanted: Wanted::Number(value),
             test: Test::Number(numeric, bound),
             on_unknown: OnUnknown::Reject,
             inferred: false,
@@ -319,7 +379,7 @@ impl Requirements {
         };
         self.push(Clause {
             key: numeric.key().into(),
-            wanted: number_json(value),
+            wanted: Wanted::Number(value),
             test: Test::Number(numeric, bound),
             on_unknown: OnUnknown::Reject,
             inferred: false,
@@ -330,7 +390,10 @@ impl Requirements {
     /// Adds all of `other`, which then must hold too.
     #[must_use]
     pub fn and(mut self, other: &Requirements) -> Self {
-        for clause in &other.clauses {
+        if self.is_empty() {
+            return other.clone();
+        }
+        for clause in other.clauses() {
             self.push(clause.clone());
         }
         self
@@ -339,27 +402,27 @@ impl Requirements {
     /// These requirements as inferred ones: they exclude only what is known not to meet them.
     #[must_use]
     pub fn into_inferred(mut self) -> Self {
-        let mut clauses = std::mem::take(&mut self.clauses);
-        for clause in &mut clauses {
-            clause.on_unknown = OnUnknown::Accept;
-            clause.inferred = true;
+        let Some(asked) = &mut self.asked else { return self };
+        let asked = Arc::make_mut(asked);
+        let clauses = std::mem::take(&mut asked.clauses);
+        *asked = Asked::nothing();
+        for clause in clauses {
+            asked.push(Clause {
+                on_unknown: OnUnknown::Accept,
+                inferred: true,
+                ..clause
+            });
         }
-        let mut inferred = Self::new();
-        for (at, clause) in clauses.iter().enumerate() {
-            inferred.index(at, clause);
-        }
-        inferred.clauses = clauses;
-        inferred
+        self
     }
 
     /// These (inferred) requirements without the keys that `explicit` speaks of.
     #[must_use]
     pub fn overridden_by(&self, explicit: &Requirements) -> Self {
         let mut kept = Self::new();
-        for clause in &self.clauses {
+        for clause in self.clauses() {
             if !explicit
-                .clauses
-                .iter()
+                .clauses()
                 .any(|other| other.subject() == clause.subject())
             {
                 kept.push(clause.clone());
@@ -372,7 +435,7 @@ impl Requirements {
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         let mut kept = Self::new();
-        for clause in self.clauses.iter().filter(|clause| &*clause.key != key) {
+        for clause in self.clauses().filter(|clause| &*clause.key != key) {
             kept.push(clause.clone());
         }
         kept
@@ -380,25 +443,25 @@ impl Requirements {
 
     /// The keys, in order of writing.
     pub fn clauses(&self) -> impl Iterator<Item = &Clause> {
-        self.clauses.iter()
+        self.asked().clauses.iter()
     }
 
     /// The requirement of that key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Clause> {
-        self.clauses.iter().find(|clause| &*clause.key == key)
+        self.clauses().find(|clause| &*clause.key == key)
     }
 
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.clauses.is_empty()
+        self.asked().clauses.is_empty()
     }
 
     /// Number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.clauses.len()
+        self.asked().clauses.len()
     }
 
     /// The map as users write it. Where a key was asked for twice with different values (by a
@@ -406,13 +469,13 @@ impl Requirements {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut map: Map<String, Value> = Map::new();
-        for clause in &self.clauses {
+        for clause in self.clauses() {
             match map.get_mut(&*clause.key) {
                 None => {
-                    map.insert(clause.key.to_string(), clause.wanted.clone());
+                    map.insert(clause.key.to_string(), clause.wanted().into_owned());
                 }
-                Some(present) if *present == clause.wanted => {}
-                Some(present) => *present = Value::Array(vec![present.take(), clause.wanted.clone()]),
+                Some(present) if *present == *clause.wanted() => {}
+                Some(present) => *present = Value::Array(vec![present.take(), clause.wanted().into_owned()]),
             }
         }
         Value::Object(map)
@@ -432,54 +495,39 @@ impl Requirements {
 
     fn filtered(&self, inferred: bool) -> Requirements {
         let mut kept = Self::new();
-        for clause in self.clauses.iter().filter(|clause| clause.inferred == inferred) {
+        for clause in self.clauses().filter(|clause| clause.inferred == inferred) {
             kept.push(clause.clone());
         }
         kept
     }
 
     fn push(&mut self, clause: Clause) {
-        self.index(self.clauses.len(), &clause);
-        self.clauses.push(clause);
+        Arc::make_mut(self.asked.get_or_insert_with(|| Arc::new(Asked::nothing()))).push(clause);
     }
 
-    /// Enters the clause at that place into what is looked at first.
-    fn index(&mut self, at: usize, clause: &Clause) {
-        match (&clause.test, clause.on_unknown) {
-            (Test::Nothing, _) => {}
-            (Test::Flag(flag), OnUnknown::Reject) => self.yes |= flag.bit(),
-            (Test::Flag(flag), OnUnknown::Accept) => self.not_no |= flag.bit(),
-            (Test::Number(numeric, bound), OnUnknown::Reject) => {
-                let (least, most) = (
-                    &mut self.least[*numeric as usize],
-                    &mut self.most[*numeric as usize],
-                );
-                match bound {
-                    Bound::AtLeast(value) => *least = least.max(*value),
-                    Bound::AtMost(value) => *most = most.min(*value),
-                }
-            }
-            _ => self.others.push(at),
-        }
+    fn asked(&self) -> &Asked {
+        self.asked.as_deref().unwrap_or(&NOTHING)
     }
 
     /// How well a model meets these requirements.
     #[inline]
     pub(crate) fn fit(&self, packed: &Packed, capabilities: &Capabilities) -> Fit {
-        if packed.yes & self.yes != self.yes || packed.no & self.not_no != 0 {
+        let asked = self.asked();
+        if packed.yes & asked.yes != asked.yes || packed.no & asked.not_no != 0 {
             return Fit::No;
         }
-        let mut fit = if packed.yes & self.not_no == self.not_no {
+        let mut fit = if packed.yes & asked.not_no == asked.not_no {
             Fit::Yes
         } else {
             Fit::Unknown
         };
-        let within = |at: usize| self.least[at] <= packed.numbers[at] && packed.numbers[at] <= self.most[at];
+        let within =
+            |at: usize| asked.least[at] <= packed.numbers[at] && packed.numbers[at] <= asked.most[at];
         if !(0..Numeric::ALL.len()).all(within) {
             return Fit::No;
         }
-        for place in &self.others {
-            match self.clauses[*place].fit(packed, capabilities) {
+        for place in &asked.others {
+            match asked.clauses[*place].fit(packed, capabilities) {
                 Fit::No => return Fit::No,
                 Fit::Unknown => fit = Fit::Unknown,
                 Fit::Yes => {}
@@ -491,16 +539,14 @@ impl Requirements {
     /// How many keys a model meets: what preferences are ordered by.
     #[must_use]
     pub(crate) fn met(&self, packed: &Packed, capabilities: &Capabilities) -> usize {
-        self.clauses
-            .iter()
+        self.clauses()
             .filter(|clause| clause.holds(packed, capabilities))
             .count()
     }
 
     /// What a model lacks; empty where it stays a candidate.
     pub(crate) fn missing(&self, packed: &Packed, capabilities: &Capabilities) -> Vec<Missing> {
-        self.clauses
-            .iter()
+        self.clauses()
             .filter(|clause| !clause.acceptable(packed, capabilities))
             .map(|clause| clause.missing(capabilities))
             .collect()
@@ -514,13 +560,12 @@ impl Requirements {
         for built_in in Capabilities::member_keys() {
             all.push(built_in);
         }
-        self.clauses
-            .iter()
+        self.clauses()
             .filter_map(|clause| {
                 let subject = match &clause.test {
-                    Test::Custom(key, _) => &key.name,
-                    Test::CustomBound { exact, .. } if known.contains(&&*exact.name) => return None,
-                    Test::CustomBound { base, .. } => &base.name,
+                    Test::Custom(custom) => &custom.key.name,
+                    Test::CustomBound(custom) if known.contains(&&*custom.exact.name) => return None,
+                    Test::CustomBound(custom) => &custom.base.name,
                     _ => return None,
                 };
                 if known.contains(&&**subject) {
@@ -559,19 +604,14 @@ impl Clause {
             },
             Test::Number(numeric, bound) => bound.holds(packed.numbers[*numeric as usize]),
             Test::NumberCheck(numeric, check) => check.holds(&number_json(packed.numbers[*numeric as usize])),
-            Test::Custom(key, check) => {
-                custom(packed, capabilities, key).is_some_and(|value| check.holds(value))
+            Test::Custom(test) => {
+                custom(packed, capabilities, &test.key).is_some_and(|value| test.check.holds(value))
             }
-            Test::CustomBound {
-                exact,
-                check,
-                base,
-                bound,
-            } => match custom(packed, capabilities, exact) {
-                Some(value) => check.holds(value),
-                None => custom(packed, capabilities, base)
+            Test::CustomBound(test) => match custom(packed, capabilities, &test.exact) {
+                Some(value) => test.check.holds(value),
+                None => custom(packed, capabilities, &test.base)
                     .and_then(Value::as_f64)
-                    .is_some_and(|value| bound.holds(value)),
+                    .is_some_and(|value| test.bound.holds(value)),
             },
         }
     }
@@ -596,7 +636,7 @@ impl Clause {
 
     fn missing(&self, capabilities: &Capabilities) -> Missing {
         let exact = match &self.test {
-            Test::CustomBound { exact, .. } => capabilities.lookup(&exact.name),
+            Test::CustomBound(test) => capabilities.lookup(&test.exact.name),
             _ => None,
         };
         let (has, provenance) = exact
@@ -604,7 +644,7 @@ impl Clause {
             .unwrap_or((Value::Null, Provenance::Default));
         Missing {
             key: self.key.to_string(),
-            wanted: self.wanted.clone(),
+            wanted: self.wanted().into_owned(),
             has,
             provenance,
         }

@@ -17,9 +17,9 @@ impl ModelIndex {
     }
 }
 
-/// A set of models of one snapshot: one bit each, inline up to 1,024 models.
+/// A set of models of one snapshot: one bit each, inline up to 256 models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModelSet(SmallVec<[u64; 16]>);
+pub struct ModelSet(SmallVec<[u64; 4]>);
 
 impl ModelSet {
     /// Adds a model.

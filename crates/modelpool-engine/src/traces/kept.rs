@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use modelpool_core::{Error, Operation, Plan, TraceId, UnixMillis, Usage};
 
+use smallvec::SmallVec;
+
 use super::report::{FailureTrace, TraceEnding};
 use super::weight;
 use crate::settle::{Ending, Outcome, Purpose, Settlement};
@@ -20,9 +22,9 @@ pub(super) struct Kept {
     pub(super) caller: Option<Arc<str>>,
     pub(super) trace_id: Option<TraceId>,
     pub(super) operation: Operation,
-    pub(super) requested_model: Box<str>,
+    pub(super) requested_model: Arc<str>,
     pub(super) stream: bool,
-    pub(super) calls: Box<[KeptCall]>,
+    pub(super) calls: SmallVec<[KeptCall; 1]>,
     pub(super) total: Duration,
     pub(super) first_output: Option<Duration>,
     pub(super) skipped_events: u32,
@@ -66,7 +68,7 @@ impl Kept {
             caller: settlement.caller.clone(),
             trace_id: settlement.trace.as_ref().map(|span| span.trace_id),
             operation: settlement.operation,
-            requested_model: cut(&settlement.requested_model).into(),
+            requested_model: kept_name(&settlement.requested_model),
             stream: settlement.stream,
             calls: settlement.outcomes.iter().map(KeptCall::new).collect(),
             total: settlement.total,
@@ -126,6 +128,14 @@ impl KeptCall {
     fn bytes(&self) -> usize {
         // The alias is the entry's own; the name may be the caller's, below a wildcard.
         size_of::<Self>() + self.model_name.len() + self.error.as_ref().map_or(0, failure_bytes)
+    }
+}
+
+/// A name, whole where it is of a usual length.
+fn kept_name(name: &Arc<str>) -> Arc<str> {
+    match name.len() <= LONGEST_TEXT {
+        true => Arc::clone(name),
+        false => cut(name).into(),
     }
 }
 

@@ -53,7 +53,7 @@ fn settled(id: &str) -> Settlement {
             state: None,
         }),
         operation: Operation::Chat,
-        requested_model: "auto".to_owned(),
+        requested_model: "auto".into(),
         stream: true,
         plan: None,
         outcomes: vec![outcome("a", None)],
@@ -197,7 +197,7 @@ fn a_snapshot_is_counted_once_and_given_back_with_its_last_plan() {
 fn what_callers_make_long_is_cut_and_a_plan_that_is_too_large_is_left_out() {
     let (traces, pool) = (traces(10, 1 << 20), pool());
     let mut settlement = settled("long");
-    settlement.requested_model = "图".repeat(1 << 20);
+    settlement.requested_model = "图".repeat(1 << 20).into();
     settlement.ending = Ending::Failed(Error::new(ErrorKind::Server, "x".repeat(1 << 20)));
     settlement.values = Arc::new(
         json!({"tags": ["y".repeat(1 << 20)]})

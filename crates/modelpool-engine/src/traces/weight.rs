@@ -32,7 +32,7 @@ pub(super) fn of_snapshot(snapshot: &Snapshot) -> usize {
 fn of_requirements(requirements: &Requirements) -> usize {
     let clauses = requirements.clauses();
     clauses
-        .map(|clause| CLAUSE + 2 * (clause.key().len() + of_value(clause.wanted())))
+        .map(|clause| CLAUSE + 2 * (clause.key().len() + of_value(&clause.wanted())))
         .sum()
 }
 

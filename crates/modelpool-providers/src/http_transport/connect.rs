@@ -14,11 +14,12 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::connection::Connection;
+use super::gathered::Gathered;
 use super::idle::Server;
 use super::with_causes;
 
 /// What a connection reads from and writes to.
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Stream = Gathered<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 /// Makes connections.
 #[derive(Default)]
@@ -66,7 +67,7 @@ impl Connector {
             .path_and_query("/")
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        let stream: Stream = if server.encrypted {
+        let stream = if server.encrypted {
             let mut connector = self
                 .encrypted
                 .get_or_init(https_connector)
@@ -83,7 +84,7 @@ impl Connector {
                 .map_err(|error| failed(with_causes(&error)))?;
             MaybeHttpsStream::Http(stream)
         };
-        Connection::open(stream)
+        Connection::open(Gathered::new(stream))
             .await
             .map_err(|error| failed(with_causes(&error)))
     }

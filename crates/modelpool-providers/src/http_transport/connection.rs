@@ -4,7 +4,7 @@
 //! future that moves bytes between them and the socket. All three are polled here together: the
 //! future after whatever waits for it, and then what waits once more.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -86,38 +86,41 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(
+    pub(super) fn send(
         mut self,
         request: http::Request<Bytes>,
-    ) -> Result<(Self, http::response::Parts, Incoming), SendFailure> {
-        let request = request.map(Full::new);
+    ) -> impl Future<Output = Result<(Self, http::response::Parts, Incoming), SendFailure>> + Send {
+        // At once: a request that waited to be sent would be kept, and moved, twice.
         let alarm = Arc::clone(&self.alarm);
-        let (answer, _driven_next) = alarm.muted(|| self.sender.try_send_request(request));
-        let mut answer = Box::pin(answer);
-        // Only driving the connection brings the answer, so nothing else needs to wake this task.
-        let outcome = std::future::poll_fn(|context| {
-            let mut nobody = Context::from_waker(Waker::noop());
-            let (outcome, _driven_next) = alarm.muted(|| answer.as_mut().poll(&mut nobody));
-            if outcome.is_ready() {
-                return outcome;
+        let (answer, _driven_next) = alarm.muted(|| self.sender.try_send_request(request.map(Full::new)));
+        async move {
+            let outcome = {
+                let mut answer = pin!(answer);
+                // Only driving the connection brings the answer, so nothing else needs to wake this task.
+                std::future::poll_fn(|context| {
+                    let mut nobody = Context::from_waker(Waker::noop());
+                    let (outcome, _driven_next) = alarm.muted(|| answer.as_mut().poll(&mut nobody));
+                    if outcome.is_ready() {
+                        return outcome;
+                    }
+                    self.drive(context.waker());
+                    // With the real waker: this poll may be put off for fairness, and nothing would be
+                    // driven to make up for it. The next round begins with nobody again.
+                    answer.as_mut().poll(context)
+                })
+                .await
+            };
+            match outcome {
+                Ok(answer) => {
+                    let (head, body) = answer.into_parts();
+                    Ok((self, head, body))
+                }
+                Err(mut error) => match error.take_message() {
+                    // A body that is whole in memory was not touched if the message comes back.
+                    Some(request) => Err(SendFailure::NotSent(Box::new(request.map(into_bytes)))),
+                    None => Err(SendFailure::Broken(error.into_error())),
+                },
             }
-            self.drive(context.waker());
-            // With the real waker: this poll may be put off for fairness, and nothing would be
-            // driven to make up for it. The next round begins with nobody again.
-            answer.as_mut().poll(context)
-        })
-        .await;
-        drop(answer);
-        match outcome {
-            Ok(answer) => {
-                let (head, body) = answer.into_parts();
-                Ok((self, head, body))
-            }
-            Err(mut error) => match error.take_message() {
-                // A body that is whole in memory was not touched if the message comes back.
-                Some(request) => Err(SendFailure::NotSent(Box::new(request.map(into_bytes)))),
-                None => Err(SendFailure::Broken(error.into_error())),
-            },
         }
     }
 }

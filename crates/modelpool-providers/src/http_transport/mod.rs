@@ -13,6 +13,7 @@
 
 mod connect;
 mod connection;
+mod gathered;
 mod idle;
 
 use std::error::Error as StdError;
@@ -26,6 +27,7 @@ use modelpool_core::{BoxFuture, Transport};
 
 use connect::Connector;
 use connection::{Connection, Parts, SendFailure};
+pub use gathered::Gathered;
 use idle::{Idle, Server};
 
 /// Reaches servers over HTTP/1.1.
@@ -45,30 +47,34 @@ impl HttpTransport {
         Self::default()
     }
 
-    async fn exchange(
+    /// Not an `async fn`, which would keep its argument twice.
+    fn exchange(
         &self,
         request: http::Request<Bytes>,
-    ) -> Result<http::Response<BodyStream>, TransportError> {
+    ) -> impl Future<Output = Result<http::Response<BodyStream>, TransportError>> + Send + '_ {
         let limit: ConnectLimit = request.extensions().get().copied().unwrap_or_default();
-        let (server, mut request) = addressed(request)?;
-        // A kept connection may have been closed by the server a moment ago. A request that did
-        // not leave is sent again; each try uses one connection up, so this ends.
-        while let Some(connection) = self.idle.take(&server) {
-            match connection.send(request).await {
-                Ok((connection, head, body)) => return Ok(self.answer(server, connection, head, body)),
-                Err(SendFailure::NotSent(back)) => request = *back,
-                Err(SendFailure::Broken(error)) => return Err(broken(&error)),
+        let addressed = addressed(request);
+        async move {
+            let (server, mut request) = addressed?;
+            // A kept connection may have been closed by the server a moment ago. A request that did
+            // not leave is sent again; each try uses one connection up, so this ends.
+            while let Some(connection) = self.idle.take(&server) {
+                match connection.send(request).await {
+                    Ok((connection, head, body)) => return Ok(self.answer(server, connection, head, body)),
+                    Err(SendFailure::NotSent(back)) => request = *back,
+                    Err(SendFailure::Broken(error)) => return Err(broken(&error)),
+                }
             }
-        }
-        // Boxed: most requests go over a connection that is there.
-        let connection = Box::pin(self.connector.connect(&server, limit.0)).await?;
-        match connection.send(request).await {
-            Ok((connection, head, body)) => Ok(self.answer(server, connection, head, body)),
-            Err(SendFailure::NotSent(_)) => Err(TransportError {
-                kind: TransportErrorKind::Broken,
-                message: "the connection was closed before the request was sent".to_owned(),
-            }),
-            Err(SendFailure::Broken(error)) => Err(broken(&error)),
+            // Boxed: most requests go over a connection that is there.
+            let connection = Box::pin(self.connector.connect(&server, limit.0)).await?;
+            match connection.send(request).await {
+                Ok((connection, head, body)) => Ok(self.answer(server, connection, head, body)),
+                Err(SendFailure::NotSent(_)) => Err(TransportError {
+                    kind: TransportErrorKind::Broken,
+                    message: "the connection was closed before the request was sent".to_owned(),
+                }),
+                Err(SendFailure::Broken(error)) => Err(broken(&error)),
+            }
         }
     }
 

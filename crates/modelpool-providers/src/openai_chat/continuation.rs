@@ -77,7 +77,7 @@ pub(super) fn continued(body: Bytes, continuation: &Continuation, prefill: Prefi
             edits.push((range_in(whole, limit), left.to_string()));
         }
     }
-    apply(&body, edits)
+    apply(&body, &mut edits)
 }
 
 #[cfg(test)]

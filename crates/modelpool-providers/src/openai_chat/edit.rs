@@ -135,7 +135,7 @@ fn with_identity(event: StreamEvent, identity: &Identity) -> StreamEvent {
         return event;
     }
     StreamEvent {
-        raw: apply(&raw, edits),
+        raw: apply(&raw, &mut edits),
         // It stands elsewhere now.
         plain_text: None,
         ..event
@@ -151,7 +151,7 @@ fn with_text(event: StreamEvent, text: &str) -> StreamEvent {
         return event;
     };
     let edit = (range_in(whole, content), Value::from(text).to_string());
-    let raw = apply(&raw, vec![edit]);
+    let raw = apply(&raw, &mut [edit]);
     // Read once more, since without its text an event may mean nothing.
     Reader::default().read(raw.clone(), &[]).unwrap_or(StreamEvent {
         raw,
@@ -175,7 +175,7 @@ fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
     });
     let edit = (range_in(whole, own), sum.to_string());
     StreamEvent {
-        raw: apply(&raw, vec![edit]),
+        raw: apply(&raw, &mut [edit]),
         plain_text: None,
         usage: Some(*usage),
         ..event

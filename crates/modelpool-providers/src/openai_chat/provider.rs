@@ -121,13 +121,13 @@ impl OpenAiChat {
         })
     }
 
-    async fn call_model(&self, request: ProviderRequest) -> Result<Reply, Error> {
+    async fn call_model(&self, request: &ProviderRequest) -> Result<Reply, Error> {
         let facts = &request.facts;
         let uri = match facts.operation {
             Operation::Chat => self.chat_uri(request.continuation.as_ref()),
             Operation::Embeddings => &self.embeddings,
             // Boxed, here and below: most calls are of the caller's own wire, and chats.
-            _ => return Box::pin(self.pass(&request)).await,
+            _ => return Box::pin(self.pass(request)).await,
         };
         if request.body.dialect != Dialect::OpenAiChat {
             let wire = ChatWire {
@@ -135,39 +135,27 @@ impl OpenAiChat {
                 ..self.wire
             };
             if facts.operation == Operation::Embeddings {
-                return Box::pin(embed(&wire, &self.exchange, uri, &request, |_| Ok(()))).await;
+                return Box::pin(embed(&wire, &self.exchange, uri, request, |_| Ok(()))).await;
             }
             return Box::pin(call_translated(
                 &wire,
                 &self.exchange,
                 uri,
-                &request,
+                request,
                 &self.defaults,
                 |_| Ok(()),
             ))
             .await;
         }
-        self.call_own(&request, uri).await
+        self.call_own(request, uri).await
     }
 
     /// For a caller of this wire.
     async fn call_own(&self, request: &ProviderRequest, uri: &Uri) -> Result<Reply, Error> {
-        let facts = &request.facts;
-        let splice = Splice {
-            model_name: Some(&request.model_name),
-            ask_for_usage: facts.stream && self.stream_usage == StreamUsage::OnRequest,
-            without_stream_options: self.stream_usage == StreamUsage::Unasked,
-            defaults: &self.defaults,
-        };
-        let body = splice::body(&request.body, &splice);
-        let body = match &request.continuation {
-            None => body,
-            Some(continuation) => continued(body, continuation, self.prefill),
-        };
-        let body = without_strangers(body);
-        let sent = self.exchange.call(uri, body, request.trace);
-        let answered = self.exchange.send(sent, &request.limits, facts.stream).await?;
-        if facts.stream && answered.is_event_stream() {
+        let stream = request.facts.stream;
+        let sent = self.own_request(request, uri);
+        let answered = self.exchange.send(sent, &request.limits, stream).await?;
+        if stream && answered.is_event_stream() {
             let events = Events::new(answered.body, Arc::clone(self.exchange.secrets()));
             return Ok(Reply {
                 head: answered.head,
@@ -176,11 +164,12 @@ impl OpenAiChat {
         }
         let (head, bytes) = answered.whole(request.limits.idle).await?;
         // Only an error needs the secrets, and errors are rare.
-        let whole = response::read(facts.operation, bytes.clone(), &[]).or_else(|_| {
+        let operation = request.facts.operation;
+        let whole = response::read(operation, bytes.clone(), &[]).or_else(|_| {
             self.exchange
-                .with_secrets(|secrets| response::read(facts.operation, bytes, secrets))
+                .with_secrets(|secrets| response::read(operation, bytes, secrets))
         })?;
-        if facts.stream {
+        if stream {
             return Err(Error::new(
                 ErrorKind::Protocol,
                 "a stream was asked for, a whole answer came",
@@ -188,6 +177,22 @@ impl OpenAiChat {
         }
         let body = ReplyBody::Whole(whole);
         Ok(Reply { head, body })
+    }
+
+    /// The caller's request, as it goes to the model.
+    fn own_request(&self, request: &ProviderRequest, uri: &Uri) -> http::Request<Bytes> {
+        let splice = Splice {
+            model_name: Some(&request.model_name),
+            ask_for_usage: request.facts.stream && self.stream_usage == StreamUsage::OnRequest,
+            without_stream_options: self.stream_usage == StreamUsage::Unasked,
+            defaults: &self.defaults,
+        };
+        let body = splice::body(&request.body, &splice);
+        let body = match &request.continuation {
+            None => body,
+            Some(continuation) => continued(body, continuation, self.prefill),
+        };
+        self.exchange.call(uri, without_strangers(body), request.trace)
     }
 
     /// What is neither chat nor vectors: passed through whole, but for the older form of chats, which streams.
@@ -214,7 +219,7 @@ impl OpenAiChat {
 
 impl Provider for OpenAiChat {
     fn call(&self, request: ProviderRequest) -> BoxFuture<'_, Result<Reply, Error>> {
-        Box::pin(self.call_model(request))
+        Box::pin(async move { self.call_model(&request).await })
     }
 
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {

@@ -36,7 +36,7 @@ fn settlement(outcomes: Vec<Outcome>, ending: Ending) -> Settlement {
         caller: Some("who".into()),
         trace: None,
         operation: Operation::Chat,
-        requested_model: "what-a-caller-said".to_owned(),
+        requested_model: "what-a-caller-said".into(),
         stream: true,
         plan: None,
         outcomes,
