@@ -18,7 +18,7 @@ const CHUNKS: usize = 5;
 const GAP: Duration = Duration::from_millis(2);
 
 /// Requests per round and side.
-const REQUESTS: u64 = 40;
+const REQUESTS: u64 = 80;
 
 pub(super) async fn measure(stage: &Stage) -> Result<Figure, MeasureError> {
     let cast = stage.cast(CHUNKS, GAP).await?;

@@ -17,7 +17,7 @@ use crate::facts::RequestFacts;
 use crate::ranking::Ranking;
 use crate::requirement::{Missing, Requirements};
 use crate::selector::{Candidates, SelectContext, Selector, SelectorError, Ticket};
-use crate::snapshot::{ModelIndex, ModelSet, Pool, Resolved, Snapshot};
+use crate::snapshot::{KeptSet, ModelIndex, ModelSet, Pool, Resolved, Snapshot};
 
 /// Which models a plan is made over.
 #[derive(Clone, Debug)]
@@ -73,9 +73,9 @@ pub struct PlanRequest<'a> {
 pub struct Plan {
     snapshot: Arc<Snapshot>,
     target: Target,
-    base: ModelSet,
-    known: ModelSet,
-    unsure: ModelSet,
+    base: KeptSet,
+    known: KeptSet,
+    unsure: KeptSet,
     requirements: Requirements,
     preferences: Requirements,
     facts: Arc<RequestFacts>,
@@ -119,9 +119,9 @@ impl Snapshot {
         let mut plan = Plan {
             snapshot: Arc::clone(self),
             target,
-            base,
-            known,
-            unsure,
+            base: KeptSet::from(&base),
+            known: KeptSet::from(&known),
+            unsure: KeptSet::from(&unsure),
             requirements: request.requirements,
             preferences: request.preferences,
             facts: request.facts,
@@ -134,13 +134,13 @@ impl Snapshot {
             notes: request.notes,
             acceptance: Acceptance::FirstSuccess,
         };
-        plan.first = plan.find_best([&plan.known, &plan.unsure], &ticket)?;
+        plan.first = plan.find_best([&known, &unsure], &ticket)?;
         plan.number = ticket.drawn().unwrap_or_default();
         Ok(plan)
     }
 
     /// The best of a pool for these requirements and nothing else: the shortest way from
-    /// requirements to a model. Allocates nothing for up to 256 models.
+    /// requirements to a model. Allocates nothing for up to 1,024 models.
     ///
     /// # Errors
     /// The selector failed.
@@ -297,7 +297,8 @@ impl Plan {
             return Ok(Some(index));
         }
         let ticket = Ticket::fixed(self.number, self.seed);
-        let (known, unsure) = (self.known.without(excluded), self.unsure.without(excluded));
+        let left = |set: &KeptSet| set.whole().without(excluded);
+        let (known, unsure) = (left(&self.known), left(&self.unsure));
         self.find_best([&known, &unsure], &ticket)
     }
 
@@ -312,8 +313,8 @@ impl Plan {
             self.rank_named(order, &mut ranking);
             return Ok(ranking);
         }
-        for (set, is_known) in [(&self.known, true), (&self.unsure, false)] {
-            if let Some(candidates) = Candidates::new(&self.snapshot, set) {
+        for (set, is_known) in [(self.known.whole(), true), (self.unsure.whole(), false)] {
+            if let Some(candidates) = Candidates::new(&self.snapshot, &set) {
                 let ranked = self.rank(&candidates, &ticket)?;
                 ranking.append(if is_known {
                     ranked
@@ -353,9 +354,10 @@ impl Plan {
 
     /// The caller's own order: the model named, then its fallbacks.
     fn rank_named(&self, order: &[ModelIndex], ranking: &mut Ranking) {
+        let sets = [self.known.whole(), self.unsure.whole()];
         for (place, index) in order.iter().enumerate() {
-            let candidate = [&self.known, &self.unsure]
-                .into_iter()
+            let candidate = sets
+                .iter()
                 .find_map(|set| Candidates::new(&self.snapshot, set)?.at(*index));
             if let Some(candidate) = candidate {
                 let reason = if place == 0 {
@@ -428,8 +430,8 @@ impl Plan {
                 .err()
                 .unwrap_or_default(),
         };
-        self.base
-            .iter()
+        let base = self.base.whole();
+        base.iter()
             .filter(|index| !self.known.contains(*index) && !self.unsure.contains(*index))
             .map(lacking)
             .collect()

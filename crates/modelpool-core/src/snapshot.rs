@@ -24,6 +24,7 @@ use crate::selector::Selector;
 
 mod model_set;
 
+pub(crate) use model_set::KeptSet;
 pub use model_set::{ModelIndex, ModelSet};
 
 /// The name under which a request asks the pool to pick among all models.

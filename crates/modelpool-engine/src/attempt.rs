@@ -79,9 +79,8 @@ pub(crate) fn committed(
     deadline: Instant,
     on_loss: OnLoss,
 ) -> impl Future<Output = Result<(ReplyHead, AcceptedBody), Error>> + Send {
+    let nearer = deadline.min(Instant::now() + limits.first_token);
     async move {
-        let first_token = Instant::now() + limits.first_token;
-        let nearer = first_token.min(deadline);
         let (head, mut flow) = timeout_at(nearer, commit(&*provider, request))
             .await
             .unwrap_or_else(|_| {

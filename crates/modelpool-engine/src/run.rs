@@ -26,6 +26,7 @@ use crate::walk::Walk;
 ///
 /// Here and below, what is handed large things is no `async fn`: such a function keeps its arguments twice, as they
 /// came and as they are used, and all of it is moved and touched for every request.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` is twice as large")]
 pub(crate) fn run(pool: ModelPool, call: Call) -> impl Future<Output = Result<Answer, Error>> + Send {
     async move {
         let mut walk = planned(pool, call)?;

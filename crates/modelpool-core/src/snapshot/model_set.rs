@@ -17,9 +17,9 @@ impl ModelIndex {
     }
 }
 
-/// A set of models of one snapshot: one bit each, inline up to 256 models.
+/// A set of models of one snapshot: one bit each, inline up to 1,024 models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModelSet(SmallVec<[u64; 4]>);
+pub struct ModelSet(SmallVec<[u64; 16]>);
 
 impl ModelSet {
     /// Adds a model.
@@ -83,6 +83,39 @@ impl ModelSet {
     }
 }
 
+/// A set that is kept for as long as a request: small where the pool is, since it is moved and remembered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptSet(SmallVec<[u64; 2]>);
+
+impl KeptSet {
+    /// Whether the model is in the set.
+    pub(crate) fn contains(&self, index: ModelIndex) -> bool {
+        let word = self.0.get(index.place() / 64);
+        word.is_some_and(|word| word & (1 << (index.place() % 64)) != 0)
+    }
+
+    /// Whether no model is in the set.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// The set, to be worked with.
+    pub(crate) fn whole(&self) -> ModelSet {
+        ModelSet(SmallVec::from_slice(&self.0))
+    }
+}
+
+impl From<&ModelSet> for KeptSet {
+    fn from(set: &ModelSet) -> Self {
+        let words = set
+            .0
+            .iter()
+            .rposition(|word| *word != 0)
+            .map_or(0, |last| last + 1);
+        Self(SmallVec::from_slice(&set.0[..words]))
+    }
+}
+
 impl FromIterator<ModelIndex> for ModelSet {
     fn from_iter<I: IntoIterator<Item = ModelIndex>>(indices: I) -> Self {
         let mut set = Self::default();
@@ -90,5 +123,32 @@ impl FromIterator<ModelIndex> for ModelSet {
             set.insert(index);
         }
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_that_is_kept_is_the_same_set() {
+        for members in [&[][..], &[0], &[63, 64], &[127], &[3, 128, 900]] {
+            let set: ModelSet = members.iter().map(|place| ModelIndex::at(*place)).collect();
+            let kept = KeptSet::from(&set);
+            assert_eq!(kept.whole(), set);
+            assert_eq!(kept.is_empty(), set.is_empty());
+            for place in [0, 3, 63, 64, 127, 128, 900, 5000] {
+                let index = ModelIndex::at(place);
+                assert_eq!(
+                    kept.contains(index),
+                    set.contains(index),
+                    "{place} of {members:?}"
+                );
+            }
+        }
+        // Words that hold nothing are not kept.
+        let none =
+            ModelSet::from_iter([ModelIndex::at(900)]).without(&ModelSet::from_iter([ModelIndex::at(900)]));
+        assert!(KeptSet::from(&none).0.is_empty());
     }
 }
