@@ -182,8 +182,15 @@ fn words(error: &PyErr) -> String {
 }
 
 fn broken(error: &PyErr) -> TransportError {
+    let is_mistake = interpreter::attempted(|py| -> PyResult<bool> {
+        let module = py.import("modelpool._failures")?;
+        module.call_method1("is_mistake", (error.value(py),))?.extract()
+    });
     TransportError {
-        kind: TransportErrorKind::Broken,
+        kind: match is_mistake {
+            Ok(false) => TransportErrorKind::Broken,
+            _ => TransportErrorKind::Faulty,
+        },
         message: format!("the provider written in Python raised {}", words(error)),
     }
 }

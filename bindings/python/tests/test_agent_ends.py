@@ -82,8 +82,8 @@ WAYS = ["break", "aclose", "async with", "cancel", "let go", "polite"]
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_ending_at_every_event(way):
-    number = len(await all_kinds())
-    for at in range(number):
+    seen_kinds = await all_kinds()
+    for at in range(len(seen_kinds)):
         agent, script, work = busy()
 
         async def reading(run, at=at, agent=agent):
@@ -108,7 +108,9 @@ async def test_ending_at_every_event(way):
             await reading(run)
             run.cancel()
             rest = await read(run)
-            assert not rest or rest[-1].type == "turn_complete" and rest[-1].stopped == "cancelled", rest
+            # What comes right behind a piece of the answer may be there with it.
+            ways = ("cancelled", "done") if seen_kinds[at] == "response_delta" else ("cancelled",)
+            assert not rest or rest[-1].type == "turn_complete" and rest[-1].stopped in ways, rest
         else:
             await reading(run)
             if way == "aclose":

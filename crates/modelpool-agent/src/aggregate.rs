@@ -44,7 +44,7 @@ pub struct Answered<'a> {
     /// Its number, from 1.
     pub round: u32,
     /// Why it was another model than before.
-    pub moved: Option<&'static str>,
+    pub moved: Option<&'a Arc<str>>,
     /// The answer.
     pub generation: &'a Generation,
 }
@@ -82,7 +82,7 @@ impl Aggregator for Ledger {
             model_alias: Arc::clone(alias),
             model_name: Arc::clone(&generation.picked.model_name),
             purpose,
-            moved: round.moved,
+            moved: round.moved.cloned(),
             finish_reason: generation.finish.as_ref().map(crate::event::finish_word),
             usage: generation.usage,
             cost_usd: generation.cost_usd,

@@ -222,16 +222,16 @@ class NativeGenerator:
         messages: Sequence[Any],
         tools: Sequence[Mapping[str, Any]],
         requirements: Mapping[str, Any] | None = None,
+        rules: Mapping[str, Any] | None = None,
     ) -> NativeEvents: ...
 
 @final
 class NativeAgent:
     def __new__(
         cls,
-        generator: NativeGenerator,
-        retrieve: bool,
-        process: bool,
-        assemble: bool,
+        generator: NativeGenerator | None,
+        named: tuple[str, int | None],
+        replaced: Sequence[str],
         tools: Sequence[NativeTool | NativeMcpServer],
         options: Mapping[str, Any],
     ) -> NativeAgent: ...
@@ -258,6 +258,11 @@ class NativeDefaults:
     def assemble(
         self, query: Mapping[str, Any], context: object
     ) -> Awaitable[dict[str, Any]]: ...
+    def decide(self, rounds: Sequence[Mapping[str, Any]]) -> Awaitable[dict[str, Any] | None]: ...
+
+@final
+class NativeToolRunner:
+    def run(self, calls: Sequence[Mapping[str, Any]]) -> NativeEvents: ...
 
 @final
 class NativeTool:

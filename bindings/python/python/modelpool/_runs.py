@@ -57,6 +57,13 @@ class AgentRun(_Run, AsyncIterator[AgentEvent]):
     model's call and all tools.
     """
 
+    @classmethod
+    def within(cls, inner: _native.NativeEvents, host: Host) -> AgentRun:
+        """A run within another one, whose functions are run as those of that one are."""
+        run = cls(inner, {})
+        run._host = host.inner()
+        return run
+
     def __aiter__(self) -> AgentRun:
         return self
 

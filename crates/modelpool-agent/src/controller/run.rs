@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) turn: TurnRecord,
     pub(super) reports: Vec<RoundReport>,
     /// Who answers the next round, and why.
-    pub(super) next: (Move, Option<&'static str>),
+    pub(super) next: (Move, Option<Arc<str>>),
     /// Text of the answer under way.
     pub(super) partial: String,
     /// Results of the tools under way.
@@ -148,13 +148,13 @@ impl Run {
         }
         self.round += 1;
         let (generation, by) = self.answer(prepared).await?;
-        let moved = self.next.1;
+        let moved = self.next.1.clone();
         self.partial.clear();
         self.last = Some(generation.picked.clone());
         self.learn(prepared, &generation);
         let answered = Answered {
             round: self.round,
-            moved,
+            moved: moved.as_ref(),
             generation: &generation,
         };
         self.parts.aggregator.answered(&mut self.turn, answered);
@@ -182,9 +182,13 @@ impl Run {
             finish: generation.finish.clone(),
             calls,
         });
-        let decision = self.parts.decider.decide(&self.reports).await;
-        let Decision::Next { by, because } = decision else {
-            return Ok(false);
+        let (by, because) = match self.parts.decider.decide(&self.reports).await {
+            Ok(Decision::Next { by, because }) => (by, because),
+            Ok(Decision::Stop) => return Ok(false),
+            Err(error) => {
+                self.tell_phase_error(&error, false).await;
+                return Err(End::Failed);
+            }
         };
         let is_empty = self
             .reports
@@ -196,7 +200,7 @@ impl Run {
                 phase: "decide",
                 code: "empty_answer",
                 model_alias: Some(Arc::clone(&generation.picked.alias)),
-                recovered: false,
+                ..ErrorFacts::default()
             };
             let words = format!(
                 "`{}` gave an empty answer, and no stronger model fits",

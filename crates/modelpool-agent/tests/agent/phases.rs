@@ -108,16 +108,16 @@ async fn a_phase_of_ones_own() {
 struct Twice(Arc<Mutex<Vec<usize>>>);
 
 impl Decider for Twice {
-    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Decision> {
+    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Result<Decision, PhaseError>> {
         self.0.lock().unwrap().push(rounds.len());
         let decision = match rounds.len() {
             1 => Decision::Next {
                 by: Move::Back("b".into()),
-                because: Some("second opinion"),
+                because: Some("second opinion".into()),
             },
             _ => Decision::Stop,
         };
-        Box::pin(std::future::ready(decision))
+        Box::pin(std::future::ready(Ok(decision)))
     }
 }
 
