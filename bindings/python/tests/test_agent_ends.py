@@ -316,3 +316,24 @@ async def test_all_of_an_agent_is_let_go_of():
     del agent
     gc.collect()
     assert [reference() for reference in held] == [None] * 4
+
+
+@pytest.mark.parametrize("hangs", ["phase", "tool", "provider"])
+async def test_an_exception_that_passes_by_is_none_of_its_own(hangs):
+    agent, script, work = busy(hangs)
+
+    async def failing():
+        # Nothing but this frame holds the run, which is let go of while the exception passes.
+        async for event in agent.stream_run("go", None):
+            if event.type in ("thinking", "tool_call"):
+                yield event
+
+    async def reading():
+        async for event in failing():
+            if hangs != "tool" or event.type == "tool_call":
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await reading()
+    gc.collect()
+    await nothing_is_left(script, work)
