@@ -69,7 +69,12 @@ class AgentRun(_Run, AsyncIterator[AgentEvent]):
 
     async def __anext__(self) -> AgentEvent:
         if not self._ready:
-            batch = await self._inner.next(self._hosted(asyncio.get_running_loop()))
+            try:
+                batch = await self._inner.next(self._hosted(asyncio.get_running_loop()))
+            except asyncio.CancelledError:
+                # A batch may have come at this very moment, and would be lost.
+                self._inner.abandon()
+                raise
             if batch is None:
                 raise StopAsyncIteration
             self._ready.extend(batch)
