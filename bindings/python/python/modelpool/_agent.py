@@ -135,7 +135,7 @@ class AgentController:
         Nothing happens before the first event is asked for. Every run that is read to its end ends with
         ``turn_complete``, whatever went wrong before.
         """
-        return AgentRun(self._run(user_message, session_context, model_requirements), self._functions)
+        return AgentRun(self._run(user_message, session_context, model_requirements), self._functions, self)
 
     def stream_run_sync(
         self,
@@ -144,7 +144,7 @@ class AgentController:
         model_requirements: Mapping[str, Any] | None = None,
     ) -> SyncAgentRun:
         """`stream_run` for code that blocks its thread: ``for event in agent.stream_run_sync(…)``."""
-        return SyncAgentRun(self._run(user_message, session_context, model_requirements), self._functions)
+        return SyncAgentRun(self._run(user_message, session_context, model_requirements), self._functions, self)
 
     def _run(
         self, user_message: Any, session_context: Any, model_requirements: Mapping[str, Any] | None

@@ -73,7 +73,8 @@ class StreamingGenerator:
         not, of events, strings, and dicts in the shape of OpenAI's deltas or chunks; what it gives is the answer.
         ``context`` has all messages of the round, and what the round has to keep to.
         """
-        return AgentRun(self._stream(user_message, context, available_tools, model_requirements), self._functions)
+        events = self._stream(user_message, context, available_tools, model_requirements)
+        return AgentRun(events, self._functions, self)
 
     def stream_response_sync(
         self,
@@ -84,7 +85,7 @@ class StreamingGenerator:
     ) -> SyncAgentRun:
         """`stream_response` for code that blocks its thread."""
         events = self._stream(user_message, context, available_tools, model_requirements)
-        return SyncAgentRun(events, self._functions)
+        return SyncAgentRun(events, self._functions, self)
 
     def _stream(
         self,

@@ -18,8 +18,10 @@ from ._host import Host
 class _Run:
     """What both kinds of runs share."""
 
-    def __init__(self, inner: _native.NativeEvents, functions: Mapping[str, Any]) -> None:
+    def __init__(self, inner: _native.NativeEvents, functions: Mapping[str, Any], of: object = None) -> None:
         self._inner = inner
+        # What has begun it, and the pool of that, is no garbage before it has ended.
+        self._of = of
         self._functions = functions
         self._context = contextvars.copy_context()
         self._host: Host | None = None
