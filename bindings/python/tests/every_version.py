@@ -93,7 +93,11 @@ def every_module():
     names = [module.name for module in pkgutil.iter_modules(modelpool.__path__)]
     assert "_native" in names and len(names) > 20, names
     for name in names:
-        importlib.import_module(f"modelpool.{name}")
+        try:
+            importlib.import_module(f"modelpool.{name}")
+        except ImportError as error:
+            # What goes with a package of others says so where that is not there.
+            assert "pip install 'modelpool[" in str(error), error
 
 
 def calls_that_block():

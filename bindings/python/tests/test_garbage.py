@@ -10,6 +10,7 @@ from scripted import Scripted, calls, read
 
 from modelpool import (
     AgentController,
+    Aggregator,
     ContextEngine,
     ContextManager,
     ContextProcessor,
@@ -127,6 +128,7 @@ PHASES = {
     "context_processor": ContextProcessor,
     "context_manager": ContextManager,
     "tool_runner": ToolRunner,
+    "aggregator": Aggregator,
     "decider": Decider,
 }
 
@@ -137,7 +139,7 @@ def dig(depth: int = 1) -> str:
     return "gold"
 
 
-METHODS = {"tool_runner": "run", "decider": "decide", "context_engine": "retrieve", "context_processor": "process"}
+METHODS = {"tool_runner": "run", "aggregator": "answered", "decider": "decide", "context_engine": "retrieve", "context_processor": "process"}
 
 
 @pytest.mark.parametrize("argument", PHASES)

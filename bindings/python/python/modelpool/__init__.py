@@ -24,6 +24,7 @@ calls it, and survives its failures::
 
 from . import _bridge as _bridge
 from ._agent import AgentController, Limits
+from ._aggregating import Aggregator
 from ._answers import ChatAnswer, ChatChunk, EmbeddingAnswer, Record
 from ._deciding import Decider
 from ._detector import CapabilityDetector
@@ -88,6 +89,7 @@ __all__ = [
     "AgentController",
     "AgentEvent",
     "AgentRun",
+    "Aggregator",
     "AuthError",
     "BillingError",
     "BudgetExceededError",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from . import _native
+from ._aggregating import Aggregator, noted
 from ._deciding import Decider
 from ._errors import InvalidValueError
 from ._generating import answered
@@ -46,9 +47,9 @@ class AgentController:
     ``context_engine``, ``context_processor`` and ``context_manager`` are objects with ``retrieve``, ``process`` and
     ``assemble`` (see `ContextEngine` and its neighbours); without one the phase of the package is used.
     ``streaming_generator`` is a `StreamingGenerator`, one that extends it, or any object with a method
-    ``stream_response(user_message, context, available_tools, model_requirements)``. ``tool_runner`` and ``decider`` are
-    objects with ``run`` and ``decide`` (see `ToolRunner` and `Decider`). ``tools`` are functions, `tool` objects and
-    `McpServer` objects.
+    ``stream_response(user_message, context, available_tools, model_requirements)``. ``tool_runner``,
+    ``aggregator`` and ``decider`` are objects with ``run``, with ``answered`` and ``tools_ran``, and with ``decide``
+    (see `ToolRunner`, `Aggregator`, `Decider`). ``tools`` are functions, `tool` objects and `McpServer` objects.
 
     ``strength`` names the models by their strength, the weakest first, for when one is stuck; without it, what costs
     more is stronger. With ``leaves_stuck_models=False`` none is left for being stuck. ``reading`` says who reads what
@@ -68,6 +69,7 @@ class AgentController:
         streaming_generator: Any = None,
         *,
         tool_runner: Any = None,
+        aggregator: Any = None,
         decider: Any = None,
         tools: Iterable[Tool | McpServer | Callable[..., Any]] = (),
         limits: Limits | Mapping[str, Any] | None = None,
@@ -96,6 +98,8 @@ class AgentController:
             "assemble": method(context_manager, "assemble", "context_manager", ContextManager),
             "generate": _reading(answered, generate),
             "run_tools": _reading(ran, method(tool_runner, "run", "tool_runner", ToolRunner)),
+            "answered": _reading(noted, method(aggregator, "answered", "aggregator", Aggregator)),
+            "tools_ran": _reading(noted, method(aggregator, "tools_ran", "aggregator", Aggregator)),
             "decide": method(decider, "decide", "decider", Decider),
         }
         replaced = {name: function for name, function in phases.items() if function is not None}

@@ -16,6 +16,7 @@ __all__ = [
     "NativePool",
     "NativeStream",
     "NativeTool",
+    "NativeToolRunner",
     "__version__",
     "call",
     "call_blocking",
@@ -259,6 +260,8 @@ class NativeDefaults:
     def assemble(
         self, query: Mapping[str, Any], context: object
     ) -> Awaitable[dict[str, Any]]: ...
+    def answered(self, turn: Mapping[str, Any], answer: Mapping[str, Any]) -> Awaitable[dict[str, Any]]: ...
+    def tools_ran(self, turn: Mapping[str, Any], results: Sequence[Any]) -> Awaitable[dict[str, Any]]: ...
     def decide(self, rounds: Sequence[Mapping[str, Any]]) -> Awaitable[dict[str, Any] | None]: ...
 
 @final

@@ -13,6 +13,7 @@ use modelpool_agent::{Chunk, Generation, Message, ProviderChunk, ToolCall};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::aggregating::read_usage;
 use super::failures;
 use super::provider::{finish, pieces};
 
@@ -201,14 +202,7 @@ impl Answer {
 
     /// An answer is whole; more may follow.
     fn complete(&mut self, facts: &Value) {
-        let count = |key: &str| facts["usage"][key].as_u64().unwrap_or_default();
-        self.usage = self.usage.plus(&Usage {
-            input_tokens: count("input_tokens"),
-            cached_input_tokens: count("cached_input_tokens"),
-            output_tokens: count("output_tokens"),
-            reasoning_tokens: count("reasoning_tokens"),
-            estimated: facts["usage"]["estimated"].as_bool().unwrap_or_default(),
-        });
+        self.usage = self.usage.plus(&read_usage(&facts["usage"]));
         if let Some(cost) = facts["cost_usd"].as_f64() {
             *self.cost_usd.get_or_insert_default() += cost;
         }

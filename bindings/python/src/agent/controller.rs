@@ -31,7 +31,7 @@ pub(crate) struct NativeAgent {
 #[pymethods]
 impl NativeAgent {
     /// `replaced` says which phases functions of Python take the place of: `retrieve`, `process`, `assemble`, `generate`,
-    /// `run_tools`, `decide`. `named` are the name and the window of a generator without a `NativeGenerator`; `tools` are
+    /// `run_tools`, `answered` (with `tools_ran`), `decide`. `named` are the name and the window of a generator without a `NativeGenerator`; `tools` are
     /// `NativeTool`s and `NativeMcpServer`s.
     #[new]
     #[pyo3(signature = (generator, named, replaced, tools, options))]
@@ -64,6 +64,7 @@ impl NativeAgent {
             .context_engine(phase("retrieve"))
             .context_processor(phase("process"))
             .context_manager(phase("assemble"))
+            .aggregator(phase("answered"))
             .decider(phase("decide"))
             .tools(tool_set(py, &tools)?)
             .limits(configured.limits)

@@ -13,6 +13,7 @@
 //! A run is one stream that is polled for its reader, so letting go of it ends it; what of it runs in Python is then
 //! cancelled there.
 
+mod aggregating;
 mod answer;
 mod controller;
 mod deciding;

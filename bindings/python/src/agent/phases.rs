@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
 
-use super::{deciding, host, shapes};
+use super::{aggregating, deciding, host, shapes};
 use crate::{errors, interpreter, json, runtime};
 
 /// The phases of the crate, which count tokens together.
@@ -104,6 +104,29 @@ impl NativeDefaults {
             managed.map(|managed| shapes::managed_value(&managed))
         };
         runtime::start(py, work, given)
+    }
+
+    /// Phase 5: what is to be awaited for the record with an answer.
+    fn answered<'py>(
+        &self,
+        turn: &Bound<'py, PyAny>,
+        answer: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let record = json::from_python(turn, "turn")?;
+        let answer = json::from_python(answer, "answer")?;
+        let work = async move { aggregating::answered(record, &answer).await };
+        runtime::start(turn.py(), work, given)
+    }
+
+    /// The same with results of tools.
+    fn tools_ran<'py>(
+        &self,
+        turn: &Bound<'py, PyAny>,
+        results: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let record = json::from_python(turn, "turn")?;
+        let results = json::from_python(results, "results")?;
+        runtime::start(turn.py(), aggregating::tools_ran(record, results), given)
     }
 
     /// Phase 6: what is to be awaited for the decision.

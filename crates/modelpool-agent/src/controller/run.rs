@@ -12,7 +12,7 @@ use super::context::Prepared;
 use super::tools::result_of;
 use crate::aggregate::{Answered, TurnRecord};
 use crate::budget::{Limit, Spent};
-use crate::context::SessionContext;
+use crate::context::{PhaseError, SessionContext};
 use crate::decide::{CallReport, Decision, Move, RoundReport};
 use crate::emitting::Emitter;
 use crate::event::{AgentEvent, ErrorFacts, Stopped, ThinkingFacts, TurnSummary, UpdateFacts};
@@ -149,7 +149,6 @@ impl Run {
         self.round += 1;
         let (generation, by) = self.answer(prepared).await?;
         let moved = self.next.1.clone();
-        self.partial.clear();
         self.last = Some(generation.picked.clone());
         self.learn(prepared, &generation);
         let answered = Answered {
@@ -157,13 +156,25 @@ impl Run {
             moved: moved.as_ref(),
             generation: &generation,
         };
-        self.parts.aggregator.answered(&mut self.turn, answered);
+        let aggregator = Arc::clone(&self.parts.aggregator);
+        let noted = aggregator.answered(&mut self.turn, answered).await;
+        self.noted(noted).await?;
+        self.partial.clear();
         let calls = self.run_tools(&generation).await?;
         if !calls.is_empty() {
             self.tell_update("tool_results", "the results of the tools were added", prepared)
                 .await;
         }
         self.decide(prepared, &generation, by, calls).await
+    }
+
+    /// Ends the turn where phase 5 has failed.
+    pub(super) async fn noted(&self, outcome: Result<(), PhaseError>) -> Result<(), End> {
+        if let Err(error) = outcome {
+            self.tell_phase_error(&error, false).await;
+            return Err(End::Failed);
+        }
+        Ok(())
     }
 
     /// Phase 6.

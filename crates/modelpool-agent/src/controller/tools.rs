@@ -85,9 +85,11 @@ impl Run {
         let reports: Vec<CallReport> = reports
             .map(|(report, call)| report.unwrap_or_else(|| missing(call)))
             .collect();
-        let messages = std::mem::take(&mut self.finished);
-        let messages = calls.iter().map(|call| result_of(&messages, call)).collect();
-        self.parts.aggregator.tools_ran(&mut self.turn, messages);
+        let messages = calls.iter().map(|call| result_of(&self.finished, call)).collect();
+        let aggregator = Arc::clone(&self.parts.aggregator);
+        let noted = aggregator.tools_ran(&mut self.turn, messages).await;
+        self.noted(noted).await?;
+        self.finished.clear();
         // One mishap, however many calls had a part in it.
         self.recovered(u32::from(reports.iter().any(|report| report.failed)))?;
         Ok(reports)
