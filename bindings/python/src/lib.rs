@@ -43,7 +43,8 @@ mod testing;
 mod _native {
     #[pymodule_export]
     use crate::agent::{
-        NativeAgent, NativeDefaults, NativeEvents, NativeGenerator, NativeMcpServer, NativeTool, NativeToolRunner,
+        NativeAgent, NativeDefaults, NativeEvents, NativeGenerator, NativeMcpServer, NativeTool,
+        NativeToolRunner,
     };
     #[pymodule_export]
     use crate::calls::{call, call_blocking};

@@ -282,7 +282,13 @@ impl NativePool {
                 }
             },
         };
-        Ok(Self::holding(builder.build(), in_python, serving, entries, default_alias))
+        Ok(Self::holding(
+            builder.build(),
+            in_python,
+            serving,
+            entries,
+            default_alias,
+        ))
     }
 
     fn holding(

@@ -77,7 +77,11 @@ impl Serving {
             objects.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()
         };
         for served in objects {
-            let object = served.object.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let object = served
+                .object
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             drop(object);
         }
     }
@@ -99,9 +103,9 @@ impl FurtherProviders for PythonProviders {
             return None;
         }
         let serving = Arc::clone(&self.serving);
-        Some(Arc::new(move |config: &ModelConfig, context: &ProviderContext| {
-            provider(config, context, &serving)
-        }))
+        Some(Arc::new(
+            move |config: &ModelConfig, context: &ProviderContext| provider(config, context, &serving),
+        ))
     }
 
     fn names(&self) -> Vec<String> {
@@ -208,12 +212,7 @@ impl PythonTransport {
         };
         let module = py.import("modelpool._providers")?;
         let body = PyBytes::new(py, request.body());
-        let asked = (
-            object,
-            request.method().as_str(),
-            request.uri().path(),
-            body,
-        );
+        let asked = (object, request.method().as_str(), request.uri().path(), body);
         let answer = module.call_method1("answer", asked)?;
         let (content_type, parts): (String, Bound<'_, PyAny>) = answer.extract()?;
         let content_type = HeaderValue::from_str(&content_type)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use modelpool::Usage;
 
-use crate::event::{ModelShare, RoundSummary};
 use crate::context::PhaseError;
+use crate::event::{ModelShare, RoundSummary};
 use crate::{BoxFuture, Generation, Message};
 
 /// A turn, as far as it is known.

@@ -374,7 +374,11 @@ async fn all_rate_limited_is_the_shortest_wait_and_else_the_last_error() {
 
 #[tokio::test]
 async fn a_server_that_says_it_would_fail_again_is_not_asked_again() {
-    for (says, asked) in [("false", "a: 1, b: 1"), ("true", "a: 2, b: 1"), ("perhaps", "a: 2, b: 1")] {
+    for (says, asked) in [
+        ("false", "a: 1, b: 1"),
+        ("true", "a: 2, b: 1"),
+        ("perhaps", "a: 2, b: 1"),
+    ] {
         for status in [500, 503] {
             let bench = Bench::new(&["a", "b"]).await;
             let fault = Fault::Status {

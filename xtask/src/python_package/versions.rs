@@ -30,9 +30,8 @@ pub(super) fn others(but: &Path) -> Vec<(String, PathBuf)> {
             found.entry(minor).or_insert((version, program));
         }
     }
-    let named = |((major, minor, patch), program): (Version, PathBuf)| {
-        (format!("{major}.{minor}.{patch}"), program)
-    };
+    let named =
+        |((major, minor, patch), program): (Version, PathBuf)| (format!("{major}.{minor}.{patch}"), program);
     found.into_values().map(named).collect()
 }
 
@@ -47,7 +46,11 @@ fn candidates() -> Vec<PathBuf> {
     let pyenv = pyenv.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv")));
     if let Some(pyenv) = pyenv {
         let installed = files(&pyenv.join("versions"));
-        programs.extend(installed.into_iter().map(|folder| folder.join("bin").join("python")));
+        programs.extend(
+            installed
+                .into_iter()
+                .map(|folder| folder.join("bin").join("python")),
+        );
     }
     programs
 }
@@ -92,7 +95,15 @@ mod tests {
         for name in ["python3.10", "python3.13", "python3.12.exe"] {
             assert!(is_named_by_version(OsStr::new(name)), "{name}");
         }
-        for name in ["python3", "python", "python3.", "python3.12-config", "python3.13t", "pypy3.10", "python2.7"] {
+        for name in [
+            "python3",
+            "python",
+            "python3.",
+            "python3.12-config",
+            "python3.13t",
+            "pypy3.10",
+            "python2.7",
+        ] {
             assert!(!is_named_by_version(OsStr::new(name)), "{name}");
         }
     }

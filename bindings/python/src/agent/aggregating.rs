@@ -60,7 +60,10 @@ impl Phase {
         let answer = answer.await.map_err(failed(PHASE))?;
         let given = interpreter::attempted(|py| json::from_python(answer.bind(py), "the record of the turn"));
         let given = given.map_err(failed(PHASE))?;
-        *turn = read_turn(given).map_err(|message| PhaseError { phase: PHASE, message })?;
+        *turn = read_turn(given).map_err(|message| PhaseError {
+            phase: PHASE,
+            message,
+        })?;
         Ok(())
     }
 }
@@ -88,7 +91,10 @@ pub(super) async fn tools_ran(turn: Value, results: Value) -> Result<Value, Phas
 }
 
 fn wrong(message: String) -> PhaseError {
-    PhaseError { phase: PHASE, message }
+    PhaseError {
+        phase: PHASE,
+        message,
+    }
 }
 
 fn turn_value(turn: &TurnRecord) -> Value {
@@ -121,7 +127,10 @@ fn read_turn(value: Value) -> Result<TurnRecord, String> {
     let rounds = take("rounds");
     let models = take("models");
     Ok(TurnRecord {
-        messages: items(&messages).iter().map(spoken).collect::<Result<_, String>>()?,
+        messages: items(&messages)
+            .iter()
+            .map(spoken)
+            .collect::<Result<_, String>>()?,
         rounds: items(&rounds).iter().map(read_round).collect(),
         models: items(&models).iter().map(read_share).collect(),
         usage: read_usage(&take("usage")),

@@ -252,7 +252,9 @@ impl Answer {
 /// A call, with what else a vendor gave with it.
 fn of_call(call: &ToolCall, known: &[Value]) -> Value {
     let same = known.iter().find(|known| known["id"] == call.id.as_str());
-    let mut whole = same.cloned().unwrap_or_else(|| json!({"id": call.id, "type": "function", "function": {}}));
+    let mut whole = same
+        .cloned()
+        .unwrap_or_else(|| json!({"id": call.id, "type": "function", "function": {}}));
     whole["function"]["name"] = call.name.as_str().into();
     whole["function"]["arguments"] = call.arguments.as_str().into();
     whole

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use modelpool_agent::BoxFuture;
 use modelpool_agent::context::PhaseError;
-use modelpool_agent::event::finish_word;
 use modelpool_agent::decide::{CallReport, Decider, Decision, Move, RoundReport};
+use modelpool_agent::event::finish_word;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 

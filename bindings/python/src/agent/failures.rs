@@ -1,13 +1,13 @@
 //! Failures of code of the user's, and failures that come back as events, as the errors they are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use modelpool::parts::core::plan::{Rejected, UnknownKey};
 use modelpool::parts::core::requirement::Missing;
 use modelpool::{Error, ErrorKind, NoModelFits, Provenance, TimeoutKind};
 use pyo3::prelude::*;
 use serde_json::Value;
-use std::time::Duration;
 
 use crate::{interpreter, json};
 
@@ -16,7 +16,10 @@ use crate::{interpreter, json};
 pub(super) fn raised(who: &str, error: &PyErr) -> Error {
     let told = interpreter::attempted(|py| {
         let module = py.import("modelpool._failures")?;
-        json::from_python(&module.call_method1("failure", (error.value(py),))?, "what was raised")
+        json::from_python(
+            &module.call_method1("failure", (error.value(py),))?,
+            "what was raised",
+        )
     });
     let facts = told.unwrap_or_default();
     let words = facts["message"].as_str().unwrap_or(interpreter::ENDING);
@@ -34,7 +37,9 @@ pub(super) fn of_event(event: &Value) -> Error {
     let Some(alias) = facts["model_alias"].as_str() else {
         return of_facts(facts, content.to_owned());
     };
-    let words = content.strip_prefix(&format!("model `{alias}`: ")).unwrap_or(content);
+    let words = content
+        .strip_prefix(&format!("model `{alias}`: "))
+        .unwrap_or(content);
     of_facts(facts, words.to_owned()).at(&alias.into())
 }
 

@@ -142,8 +142,9 @@ impl Reading {
 }
 
 fn read(item: &Bytes) -> Result<Value, Error> {
-    serde_json::from_slice(item)
-        .map_err(|error| Error::new(ErrorKind::Protocol, format!("{WHO} gave no JSON: {error}")).without_retry())
+    serde_json::from_slice(item).map_err(|error| {
+        Error::new(ErrorKind::Protocol, format!("{WHO} gave no JSON: {error}")).without_retry()
+    })
 }
 
 fn begin(request: &GenerationRequest) -> PyResult<Pull> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use modelpool::Error;
 use modelpool_agent::event::{
-    CallFacts, DeltaFacts, ErrorFacts, RoundSummary, Stopped, StreamingFacts, ThinkingFacts, TurnSummary, finish_word,
+    CallFacts, DeltaFacts, ErrorFacts, RoundSummary, Stopped, StreamingFacts, ThinkingFacts, TurnSummary,
+    finish_word,
 };
 use modelpool_agent::tool::{DEFAULT_TIMEOUT, Safety, ToolDefinition};
 use modelpool_agent::{AgentEvent, Chunk, Generation, GenerationRequest, Generator as _, StreamingGenerator};

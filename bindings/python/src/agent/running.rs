@@ -105,7 +105,9 @@ impl Run {
         let id = facts["call_id"].as_str().unwrap_or_default();
         let open = |call: &&mut Call| call.call.id == id && !call.has_ended;
         let Some(call) = self.calls.iter_mut().find(open) else {
-            return Err(wrong(format!("`{id}` is no call of this round that has no result yet")));
+            return Err(wrong(format!(
+                "`{id}` is no call of this round that has no result yet"
+            )));
         };
         let mut events = Vec::new();
         if call.began.is_none() {
@@ -123,8 +125,11 @@ impl Run {
             Some("tool_result") => {
                 call.has_ended = true;
                 let measured = call.began.map(|began| began.elapsed()).unwrap_or_default();
-                let elapsed = facts["elapsed_ms"].as_u64().map_or(measured, Duration::from_millis);
-                let mut result = ToolResult::bounded(content.to_owned(), is("failed"), self.most_bytes, elapsed);
+                let elapsed = facts["elapsed_ms"]
+                    .as_u64()
+                    .map_or(measured, Duration::from_millis);
+                let mut result =
+                    ToolResult::bounded(content.to_owned(), is("failed"), self.most_bytes, elapsed);
                 result.truncated |= is("truncated");
                 events.push(ToolEvent::Finished {
                     call_id: id.to_owned(),
@@ -243,6 +248,8 @@ fn told(event: Result<ToolEvent, PhaseError>, names: &[(String, String)]) -> Val
             },
         }),
         Ok(_) => json!({"type": "thinking", "content": "", "metadata": {}}),
-        Err(error) => json!({"type": "error", "content": error.to_string(), "metadata": {"phase": error.phase}}),
+        Err(error) => {
+            json!({"type": "error", "content": error.to_string(), "metadata": {"phase": error.phase}})
+        }
     }
 }

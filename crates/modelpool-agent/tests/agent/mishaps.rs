@@ -241,9 +241,19 @@ async fn what_nobody_can_do_names_what_is_missing() {
     let facts = facts.unwrap();
     assert_eq!(facts.missing.len(), 1);
     assert_eq!(facts.missing[0].alias, "a");
-    assert!(facts.missing[0].missing.iter().any(|lack| lack.key == "supports_vision"));
+    assert!(
+        facts.missing[0]
+            .missing
+            .iter()
+            .any(|lack| lack.key == "supports_vision")
+    );
     assert!(facts.unknown_keys.is_empty() && !facts.input_too_long);
-    let told = ran.events.iter().find(|event| event.kind() == "error").unwrap().to_json();
+    let told = ran
+        .events
+        .iter()
+        .find(|event| event.kind() == "error")
+        .unwrap()
+        .to_json();
     assert_eq!(
         told["metadata"]["missing"],
         json!([{"alias": "a", "missing": [
@@ -266,6 +276,10 @@ async fn a_requirement_that_nobody_knows_is_named() {
     );
     // Other errors lack nothing.
     let failed = crate::stage::ran(&agent_of(&models, &[]), "go").await;
-    assert!(failed.events.iter().any(|event| event.kind() == "error"
-        && event.to_json()["metadata"]["missing"] == json!([])));
+    assert!(
+        failed
+            .events
+            .iter()
+            .any(|event| event.kind() == "error" && event.to_json()["metadata"]["missing"] == json!([]))
+    );
 }

@@ -1,22 +1,22 @@
 //! Any phase can be replaced, and one that fails is named.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use modelpool_agent::aggregate::{Aggregator, Answered, Ledger, TurnRecord};
 use modelpool_agent::context::{
     ContextEngine, ContextManager, ContextProcessor, Document, ManagedContext, PhaseError, Query, Retrieved,
     SessionContext, TokenDemand,
 };
-use modelpool_agent::decide::{Decider, Decision, Move, RoundReport};
-use modelpool_agent::aggregate::{Aggregator, Answered, Ledger, TurnRecord};
 use modelpool_agent::controller::{ToolEvents, ToolRunner};
+use modelpool_agent::decide::{Decider, Decision, Move, RoundReport};
 use modelpool_agent::generator::{Expected, Picked};
 use modelpool_agent::tool::{ToolEvent, ToolResult, ToolSet};
 use modelpool_agent::{
-    AgentController, AgentEvent, BoxFuture, Chunk, Generation, GenerationRequest, GenerationStream, Generator,
-    Message, Stopped, ToolCall,
+    AgentController, AgentEvent, BoxFuture, Chunk, Generation, GenerationRequest, GenerationStream,
+    Generator, Message, Stopped, ToolCall,
 };
 use serde_json::json;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Does, Models, Ran, agent_of, calls, ran, says};
@@ -201,9 +201,21 @@ async fn a_phase_that_fails_later_keeps_what_was_said() {
             .collect()
     };
     for (agent, phase, said) in [
-        (agent.clone().decider(Fails), "decide", vec!["Tool text of x", "Tool text of y"]),
-        (agent.clone().tool_runner(Fails), "tools", vec!["Tool seen", "Tool error: the run ended before this tool did"]),
-        (agent.clone().aggregator(Forgets("tools_ran")), "aggregate", vec!["Tool text of x", "Tool text of y"]),
+        (
+            agent.clone().decider(Fails),
+            "decide",
+            vec!["Tool text of x", "Tool text of y"],
+        ),
+        (
+            agent.clone().tool_runner(Fails),
+            "tools",
+            vec!["Tool seen", "Tool error: the run ended before this tool did"],
+        ),
+        (
+            agent.clone().aggregator(Forgets("tools_ran")),
+            "aggregate",
+            vec!["Tool text of x", "Tool text of y"],
+        ),
     ] {
         models.next("a", [both()]);
         let failed = ran(&agent, "go").await;
@@ -263,7 +275,8 @@ async fn a_generator_of_ones_own_may_begin_anew() {
         assert_eq!(continues.collect::<Vec<_>>(), [false, !anew]);
         assert_eq!(ran.aliases(), ["a", "b"]);
         // What is void is not said where the run ends in the middle.
-        let mut events = AgentController::new(TwoVoices { anew }).stream_run("go", SessionContext::default(), None);
+        let mut events =
+            AgentController::new(TwoVoices { anew }).stream_run("go", SessionContext::default(), None);
         while let Some(event) = events.next().await {
             if event.kind() == "response_delta" && event.content() == "two" {
                 events.cancel();

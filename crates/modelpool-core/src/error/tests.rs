@@ -46,5 +46,8 @@ fn what_would_fail_again_is_left_to_the_next() {
     let last = error(ErrorKind::Server).without_retry();
     assert_eq!((last.verdict(), last.forbids_retry()), (Verdict::FailOver, true));
     // What nothing would help stays so.
-    assert_eq!(error(ErrorKind::InvalidRequest).without_retry().verdict(), Verdict::Stop);
+    assert_eq!(
+        error(ErrorKind::InvalidRequest).without_retry().verdict(),
+        Verdict::Stop
+    );
 }
