@@ -83,7 +83,7 @@ class StreamingGenerator:
         available_tools: Iterable[Any] | None = None,
         model_requirements: Mapping[str, Any] | None = None,
     ) -> SyncAgentRun:
-        """`stream_response` for code that blocks its thread."""
+        """`stream_response` for code that blocks its thread; what extends this class has to extend it, too."""
         events = self._stream(user_message, context, available_tools, model_requirements)
         return SyncAgentRun(events, self._functions, self)
 

@@ -206,13 +206,9 @@ impl Answer {
         if let Some(cost) = facts["cost_usd"].as_f64() {
             *self.cost_usd.get_or_insert_default() += cost;
         }
-        let messages = facts["messages"].as_array().into_iter().flatten();
-        let of_model = |message: &&Value| message["role"] == "assistant";
-        self.message = messages
-            .filter(of_model)
-            .next_back()
-            .and_then(Value::as_object)
-            .cloned();
+        let mut messages = facts["messages"].as_array().into_iter().flatten();
+        let of_model = messages.rfind(|message| message["role"] == "assistant");
+        self.message = of_model.and_then(Value::as_object).cloned();
         let round = facts["rounds"].as_array().and_then(|rounds| rounds.last());
         self.finish = round
             .and_then(|round| round["finish_reason"].as_str())
