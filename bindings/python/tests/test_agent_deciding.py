@@ -144,18 +144,21 @@ async def test_what_it_gives_is_checked_and_what_it_raises_is_told(gives, words,
 
 
 async def test_one_that_hangs_is_cancelled_with_the_run():
-    ended = []
+    reached, ended = asyncio.Event(), []
 
     class Own:
         async def decide(self, rounds):
+            reached.set()
             try:
                 await asyncio.Event().wait()
             finally:
                 ended.append(asyncio.get_running_loop())
 
     run = agent(two()[0], Own()).stream_run("go", None)
+    task = asyncio.create_task(read(run))
+    await reached.wait()
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(read(run), 0.2)
+        await asyncio.wait_for(task, 0.02)
     await run.aclose()
     gc.collect()
     assert ended == [asyncio.get_running_loop()]

@@ -427,26 +427,33 @@ def ended(hangs, over_threads=False):
 @pytest.mark.parametrize("way", ["aclose", "cancel", "polite", "let go", "timeout", "limit"])
 async def test_its_end_comes_on_the_callers_loop(way, hangs):
     generator, note = ended(hangs)
-    run = agent(generator, limits=Limits(time_s=0.05 if way == "limit" else None)).stream_run("hi", None)
+    run = agent(generator, limits=Limits(time_s=0.5 if way == "limit" else None)).stream_run("hi", None)
+    reached = asyncio.Event()
 
     async def reading():
         async for event in run:
-            if event.type == "response_delta" and way not in ("limit", "timeout"):
-                if way == "cancel":
-                    asyncio.current_task().cancel()
-                    await asyncio.sleep(0)
+            if event.type != "response_delta":
+                continue
+            reached.set()
+            if way == "cancel":
+                asyncio.current_task().cancel()
+                await asyncio.sleep(0)
+            elif way == "limit":
+                await asyncio.sleep(0 if hangs else 0.6)
+            elif way == "timeout":
+                await asyncio.sleep(0 if hangs else 60)
+            else:
                 return
-            if way == "limit" and not hangs and event.type == "response_delta":
-                await asyncio.sleep(0.06)
 
     if way == "cancel":
         with pytest.raises(asyncio.CancelledError):
             await asyncio.create_task(reading())
     elif way == "timeout":
-        if not hangs:
-            return
+        task = asyncio.create_task(reading())
+        await reached.wait()
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(reading(), 0.05)
+            await asyncio.wait_for(task, 0.02)
+        del task
     else:
         await reading()
     if way == "aclose":
@@ -481,11 +488,12 @@ async def test_one_on_threads_is_closed_too():
 
 
 async def test_ending_while_a_thread_is_busy_does_not_wait_for_it():
-    goes_on, ended_at = threading.Event(), threading.Event()
+    busy, goes_on, ended_at = threading.Event(), threading.Event(), threading.Event()
 
     def stream_response(*given):
         try:
             yield "he"
+            busy.set()
             goes_on.wait(10)
             yield "llo"
         finally:
@@ -497,8 +505,11 @@ async def test_ending_while_a_thread_is_busy_does_not_wait_for_it():
         async for _ in run:
             pass
 
-    with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(reading(), 0.1)
+    task = asyncio.create_task(reading())
+    assert await asyncio.to_thread(busy.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     await run.aclose()
     assert not ended_at.is_set()
     goes_on.set()

@@ -200,17 +200,23 @@ async def test_it_ends_with_the_run(way):
 
     dug = Dug(hangs=True)
     run = agent(Own(), dug).stream_run("go", None)
+    reached = asyncio.Event()
+
     async def reading():
         async for event in run:
-            if event.type == "tool_progress" and way != "timeout":
-                return
+            if event.type == "tool_progress":
+                reached.set()
+                if way != "timeout":
+                    return
 
     if way == "timeout":
+        task = asyncio.create_task(reading())
+        await reached.wait()
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(reading(), 0.1)
+            await asyncio.wait_for(task, 0.02)
     else:
         await reading()
-    assert dug.under_way > 0
+        assert dug.under_way > 0
     if way == "polite":
         run.cancel()
         assert (await read(run))[-1].stopped == "cancelled"
