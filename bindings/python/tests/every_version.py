@@ -18,6 +18,7 @@ import weakref
 import modelpool
 from modelpool import (
     AgentController,
+    Aggregator,
     ContextEngine,
     Decider,
     LLMProvider,
@@ -52,7 +53,8 @@ class Echo(LLMProvider):
     async def generate_stream(self, messages, tools=None, **options):
         try:
             if messages[-1]["role"] == "user" and tools:
-                yield {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "double", "arguments": '{"of": 4}'}}]}
+                function = {"name": "double", "arguments": '{"of": 4}'}
+                yield {"tool_calls": [{"index": 0, "id": "a", "function": function}]}
                 return
             for word in messages[-1]["content"].split():
                 await asyncio.sleep(0)
@@ -82,6 +84,11 @@ class Runner(ToolRunner):
     async def run(self, calls, tools):
         async for event in super().run(calls, tools):
             yield event
+
+
+class Books(Aggregator):
+    async def answered(self, turn, answer):
+        return await super().answered(turn, answer)
 
 
 class Deciding(Decider):
@@ -133,7 +140,12 @@ async def calls_that_are_awaited():
 async def an_agent():
     provider = Echo()
     agent = AgentController(
-        context_engine=Engine(), streaming_generator=Generator(llm_provider=provider), tool_runner=Runner(), decider=Deciding(), tools=[double]
+        context_engine=Engine(),
+        streaming_generator=Generator(llm_provider=provider),
+        tool_runner=Runner(),
+        aggregator=Books(),
+        decider=Deciding(),
+        tools=[double],
     )
     events = [event async for event in agent.stream_run("double it")]
     assert events[-1].stopped == "done" and events[-1].content == "8 ", events[-1]

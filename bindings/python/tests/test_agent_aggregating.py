@@ -67,7 +67,8 @@ async def test_what_it_keeps_is_what_the_model_is_asked_with_and_the_history():
     script = Scripted(calls("dig"), ["done"])
     last = (await read(agent(Hides(), script).stream_run("go", None)))[-1]
     assert script.asked[-1]["messages"][-1]["content"] == "hidden"
-    assert last.content == "DONE" and [message["role"] for message in last.messages][:3] == ["user", "assistant", "tool"]
+    assert last.content == "DONE"
+    assert [message["role"] for message in last.messages][:3] == ["user", "assistant", "tool"]
     assert last.messages[2]["content"] == "hidden"
 
 

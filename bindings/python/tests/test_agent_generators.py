@@ -101,7 +101,8 @@ async def test_what_it_is_handed():
         told.update(message=user_message, context=context, tools=available_tools, required=model_requirements)
         yield "yes"
 
-    session = SessionContext("s", "Be brief.", [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
+    history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    session = SessionContext("s", "Be brief.", history)
     own = agent(generator_of(stream_response), tools=[dig], limits=Limits(cost_usd=0.5))
     await read(own.stream_run("hi", session, {"supports_vision": True}))
     assert told["message"] == "hi" and told["required"] == {"supports_vision": True}
@@ -250,12 +251,14 @@ async def test_another_model_is_asked_after_an_answer_that_does_not_do():
                 return
 
     events = await read(agent(own).stream_run("go", None))
-    assert models(events) == ["short", "long"] and [event.continues for event in of(events, "llm_streaming")] == [False] * 2
+    assert models(events) == ["short", "long"]
+    assert [event.continues for event in of(events, "llm_streaming")] == [False, False]
     last = events[-1]
     assert last.content == "yes, at length" == last.messages[-1]["content"] and last.model_alias == "long"
     # Both were paid for.
-    asked = [await read(StreamingGenerator(model_pool=pool).stream_response("go", None, None, {"long": which})) for which in (False, True)]
-    assert last.usage.output_tokens == sum(events[-1].usage.output_tokens for events in asked) > 0
+    plain = StreamingGenerator(model_pool=pool)
+    paid = [await plain.stream_response("go", None, None, {"long": which}).read() for which in (False, True)]
+    assert last.usage.output_tokens == sum(answer.usage.output_tokens for answer in paid) > 0
 
 
 async def test_an_error_may_be_got_over():
@@ -309,7 +312,8 @@ async def test_a_mistake_in_it_is_told_and_not_met_again(begins, asynchronous):
 
     events = await read(agent(generator_of(fail_asynchronously if asynchronous else fail)).stream_run("hi", None))
     (error,) = of(events, "error")
-    assert error.phase == "stream" and not error.recovered and "the generator raised KeyError: 'colour'" in error.content
+    assert error.phase == "stream" and not error.recovered
+    assert "the generator raised KeyError: 'colour'" in error.content
     assert events[-1].type == "turn_complete" and events[-1].stopped == "failed" and asked == ["hi"]
 
 

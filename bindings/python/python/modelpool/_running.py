@@ -68,7 +68,8 @@ def _told(event: Any) -> dict[str, Any]:
         raise InvalidValueError(f"run gives events ({', '.join(EVENTS)}), got {event!r}")
     content, metadata = event.get("content"), dict(event.get("metadata") or {})
     if not isinstance(metadata.get("call_id"), str):
-        raise InvalidValueError(f"run gave {kind!r}: expected the id of a call as `call_id` in metadata, got {metadata!r}")
+        wanted = "expected the id of a call as `call_id` in metadata"
+        raise InvalidValueError(f"run gave {kind!r}: {wanted}, got {metadata!r}")
     if content is None:
         content = ""
     if not isinstance(content, str):
