@@ -2,7 +2,9 @@
 //!
 //! The wheel is built with the profile and in the target folder of the other steps, so that only what links Python is
 //! compiled anew. The suite, the examples and the types are then what users get from the wheel and not what lies beside
-//! them.
+//! them. Other versions of Python that are installed have a quick look at the same wheel.
+
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,15 +20,17 @@ const PACKAGE: &str = "bindings/python";
 
 /// Builds, installs and tests it.
 ///
+/// Answers which versions of Python it ran with.
+///
 /// # Errors
 /// What could not be built or started, or what failed.
-pub(crate) fn run_suite(tree: &Tree) -> Result<(), String> {
+pub(crate) fn run_suite(tree: &Tree) -> Result<Vec<String>, String> {
     build_all(tree)?;
     let package = tree.path(PACKAGE);
     let folder = tree.target().join("python");
     let requirements = package.join("tests").join("requirements.txt");
     let interpreter = python::install(&requirements, &folder.join("venv"))?;
-    install_wheel(tree, &interpreter, &folder.join("wheels"))?;
+    let wheel = install_wheel(tree, &interpreter, &folder.join("wheels"))?;
     let upstream = start_upstream(tree, &folder.join("upstream.log"))?;
     let control = format!("http://{}/simulator", upstream.address());
     println!("simulated upstream at {}", upstream.address());
@@ -48,15 +52,37 @@ pub(crate) fn run_suite(tree: &Tree) -> Result<(), String> {
             .current_dir(&package);
         failed.extend(run(&mut command).err());
     }
+    let mut ran = Vec::new();
+    let others = versions::others(&interpreter);
+    if !others.is_empty() {
+        let unpacked = unpack(&interpreter, &wheel, &folder.join("unpacked"))?;
+        for (version, other) in others {
+            let mut command = Command::new(other);
+            command
+                .args(["-W", "error", "tests/every_version.py"])
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .env("PYTHONPATH", &unpacked)
+                .env("SIMULATOR_URL", &control)
+                .envs(NO_PROXY)
+                .current_dir(&package);
+            match run(&mut command) {
+                Ok(()) => ran.push(version),
+                Err(error) => failed.push(format!("Python {version}: {error}")),
+            }
+        }
+    }
     if failed.is_empty() {
-        return Ok(());
+        return Ok(vec![match ran.as_slice() {
+            [] => "no other version of Python was found".to_owned(),
+            ran => format!("a quick look with Python {}", ran.join(", ")),
+        }]);
     }
     failed.push(format!("log: {}", upstream.log().display()));
     Err(failed.join("\n"))
 }
 
 /// Builds the wheel, and puts it in the place of the one before.
-fn install_wheel(tree: &Tree, interpreter: &Path, wheels: &Path) -> Result<(), String> {
+fn install_wheel(tree: &Tree, interpreter: &Path, wheels: &Path) -> Result<PathBuf, String> {
     if wheels.is_dir() {
         fs::remove_dir_all(wheels).map_err(|error| format!("cannot empty {}: {error}", wheels.display()))?;
     }
@@ -77,7 +103,20 @@ fn install_wheel(tree: &Tree, interpreter: &Path, wheels: &Path) -> Result<(), S
         "--force-reinstall",
         "--no-deps",
     ];
-    run(Command::new(interpreter).args(arguments).arg(only_file(wheels)?))
+    let wheel = only_file(wheels)?;
+    run(Command::new(interpreter).args(arguments).arg(&wheel))?;
+    Ok(wheel)
+}
+
+/// What is in a wheel, in a folder of its own: a place to import it from, for interpreters that have it not installed.
+fn unpack(interpreter: &Path, wheel: &Path, folder: &Path) -> Result<PathBuf, String> {
+    if folder.is_dir() {
+        fs::remove_dir_all(folder).map_err(|error| format!("cannot empty {}: {error}", folder.display()))?;
+    }
+    let mut unpack = Command::new(interpreter);
+    unpack.args(["-m", "zipfile", "-e"]).arg(wheel).arg(folder);
+    run(&mut unpack)?;
+    Ok(folder.to_owned())
 }
 
 fn only_file(folder: &Path) -> Result<PathBuf, String> {

@@ -81,7 +81,7 @@ pub(crate) static STEPS: [Step; 11] = [
     Step {
         name: "python",
         about: "the Python package: its tests, its types, and the examples",
-        run: |tree| python_package::run_suite(tree).map(|()| DONE),
+        run: |tree| python_package::run_suite(tree).map(Outcome::Done),
     },
     Step {
         name: "mcp",

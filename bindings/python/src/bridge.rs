@@ -27,7 +27,12 @@ impl Pull {
             None => module.call_method0("background_loop")?,
         };
         let driver = module.call_method1("Pull", (event_loop, generator))?.unbind();
-        Ok(Self { driver })
+        Ok(Self::driven_by(driver))
+    }
+
+    /// What an object of `modelpool._bridge` drives already.
+    pub(crate) fn driven_by(driver: Py<PyAny>) -> Self {
+        Self { driver }
     }
 
     /// The next item; `None` at the end.

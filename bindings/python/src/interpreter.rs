@@ -58,9 +58,19 @@ impl Drop for Inside {
 }
 
 /// Does something in Python; `None` where the interpreter is on its way out.
+///
+/// This may be in the middle of an exception: an object is let go of while one passes, and what ends with the object
+/// calls Python. The exception goes on afterwards as if nothing had been done.
 pub(crate) fn attached<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     let _inside = Inside::enter()?;
-    Some(Python::attach(work))
+    Some(Python::attach(|py| {
+        let passing = PyErr::take(py);
+        let done = work(py);
+        if let Some(passing) = passing {
+            passing.restore(py);
+        }
+        done
+    }))
 }
 
 /// The same for what may raise.

@@ -44,6 +44,7 @@ mod _native {
     #[pymodule_export]
     use crate::agent::{
         NativeAgent, NativeDefaults, NativeEvents, NativeGenerator, NativeMcpServer, NativeTool,
+        NativeToolRunner,
     };
     #[pymodule_export]
     use crate::calls::{call, call_blocking};

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::capabilities::{ModelCapabilities, read_requirements};
 use crate::config::ModelConfig;
 use crate::entries::Entries;
-use crate::providers::PythonProviders;
+use crate::providers::{PythonProviders, Serving};
 use crate::selectors::{self, PythonSelector};
 use crate::testing::TestTransport;
 use crate::{errors, json as plain, settings};
@@ -28,6 +28,8 @@ pub(crate) struct Held {
     pub(crate) pool: ModelPool,
     /// The selector, where it is written in Python.
     pub(crate) selector: Option<Arc<PythonSelector>>,
+    /// The providers that are written in Python.
+    serving: Arc<Serving>,
     entries: Arc<Entries>,
     /// The alias that is to be the default once it is added.
     wanted_default: Option<String>,
@@ -48,7 +50,8 @@ impl NativePool {
         selector: Option<&Bound<'_, PyAny>>,
         default_alias: Option<String>,
     ) -> PyResult<Self> {
-        Self::build(py, builder(), selector, default_alias)
+        let (builder, serving) = builder();
+        Self::build(py, builder, serving, selector, default_alias)
     }
 
     /// A pool whose calls are answered within this process, by a transport for tests and measurements.
@@ -60,7 +63,8 @@ impl NativePool {
         selector: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let transport = Arc::new(TestTransport { waits });
-        Self::build(py, builder().transport(transport), selector, None)
+        let (builder, serving) = builder();
+        Self::build(py, builder.transport(transport), serving, selector, None)
     }
 
     /// The pool of a configuration file.
@@ -72,8 +76,9 @@ impl NativePool {
         let config = py
             .detach(|| read_config(&path, &environment, &registry()))
             .map_err(|problems| wrong(problems.to_string()))?;
-        let pool = pool_from_config(&config, builder()).map_err(|error| wrong(error.to_string()))?;
-        Ok(Self::holding(pool, None, Arc::default(), None))
+        let (builder, serving) = builder();
+        let pool = pool_from_config(&config, builder).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self::holding(pool, None, serving, Arc::default(), None))
     }
 
     #[pyo3(signature = (alias, provider, model_name, capabilities=None, api_key=None, base_url=None, extra=None))]
@@ -229,20 +234,25 @@ impl NativePool {
         Ok(dict.into_any())
     }
 
-    /// A selector that refers to its pool is garbage with it, unless a call is under way.
+    /// A selector and providers that refer to their pool are garbage with it, unless a call is under way.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match &self.held.selector {
-            Some(selector) if Arc::strong_count(&self.held) == 1 => selector.traverse(&visit),
-            _ => Ok(()),
+        if Arc::strong_count(&self.held) > 1 {
+            return Ok(());
         }
+        if let Some(selector) = &self.held.selector {
+            selector.traverse(&visit)?;
+        }
+        self.held.serving.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        if let Some(selector) = &self.held.selector
-            && Arc::strong_count(&self.held) == 1
-        {
+        if Arc::strong_count(&self.held) > 1 {
+            return;
+        }
+        if let Some(selector) = &self.held.selector {
             selector.clear();
         }
+        self.held.serving.clear();
     }
 
     /// The breakers of all models.
@@ -255,6 +265,7 @@ impl NativePool {
     fn build(
         py: Python<'_>,
         builder: ModelPoolBuilder,
+        serving: Arc<Serving>,
         selector: Option<&Bound<'_, PyAny>>,
         default_alias: Option<String>,
     ) -> PyResult<Self> {
@@ -271,18 +282,26 @@ impl NativePool {
                 }
             },
         };
-        Ok(Self::holding(builder.build(), in_python, entries, default_alias))
+        Ok(Self::holding(
+            builder.build(),
+            in_python,
+            serving,
+            entries,
+            default_alias,
+        ))
     }
 
     fn holding(
         pool: ModelPool,
         selector: Option<Arc<PythonSelector>>,
+        serving: Arc<Serving>,
         entries: Arc<Entries>,
         wanted_default: Option<String>,
     ) -> Self {
         let held = Arc::new(Held {
             pool,
             selector,
+            serving,
             entries,
             wanted_default,
         });
@@ -334,13 +353,22 @@ fn shipped(py: Python<'_>, given: &Bound<'_, PyAny>) -> PyResult<Option<Arc<dyn 
 
 /// Providers: the vendors, and those registered in Python.
 pub(crate) fn registry() -> ProviderRegistry {
+    registry_of(PythonProviders::default())
+}
+
+fn registry_of(providers: PythonProviders) -> ProviderRegistry {
     let mut registry = ProviderRegistry::new();
-    registry.look_up(Arc::new(PythonProviders));
+    registry.look_up(Arc::new(providers));
     registry
 }
 
-fn builder() -> ModelPoolBuilder {
-    ModelPool::builder().registry(registry())
+/// What builds a pool, and what will hold its providers written in Python.
+fn builder() -> (ModelPoolBuilder, Arc<Serving>) {
+    let serving: Arc<Serving> = Arc::default();
+    let providers = PythonProviders {
+        serving: Arc::clone(&serving),
+    };
+    (ModelPool::builder().registry(registry_of(providers)), serving)
 }
 
 fn of_pool(py: Python<'_>, error: &PoolError) -> PyErr {

@@ -5,7 +5,7 @@
 //! streams that are lost are continued, usage is counted.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -17,6 +17,7 @@ use modelpool::parts::providers::Constructor;
 use modelpool::{
     Error, ErrorKind, FurtherProviders, ModelConfig, Provider, ProviderContext, ProviderRegistry, Transport,
 };
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -31,8 +32,66 @@ const WIRE: &str = "openai_compatible";
 /// Where no server is: nothing is resolved, the object is asked.
 const NOWHERE: &str = "http://provider.invalid/v1";
 
-/// What `ProviderFactory` of Python knows.
-pub(crate) struct PythonProviders;
+/// The objects that serve the models of one pool, for the garbage collector: an object that refers to its pool is garbage with it.
+#[derive(Default)]
+pub(crate) struct Serving {
+    objects: Mutex<Vec<Weak<Served>>>,
+}
+
+/// An object that serves a model.
+struct Served {
+    /// Taken away where it is garbage together with its pool.
+    object: Mutex<Option<Py<PyAny>>>,
+}
+
+impl Serving {
+    fn add(&self, object: Py<PyAny>) -> Arc<Served> {
+        let served = Arc::new(Served {
+            object: Mutex::new(Some(object)),
+        });
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of models that were removed are gone.
+        objects.retain(|known| known.strong_count() > 0);
+        objects.push(Arc::downgrade(&served));
+        served
+    }
+
+    /// Shows the garbage collector what it holds.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever has a lock is using it, and it is no garbage.
+        let Ok(objects) = self.objects.try_lock() else {
+            return Ok(());
+        };
+        for served in objects.iter().filter_map(Weak::upgrade) {
+            if let Ok(object) = served.object.try_lock() {
+                visit.call(&*object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what is garbage.
+    pub(crate) fn clear(&self) {
+        let objects = {
+            let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+            objects.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()
+        };
+        for served in objects {
+            let object = served
+                .object
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            drop(object);
+        }
+    }
+}
+
+/// What `ProviderFactory` of Python knows, for one pool.
+#[derive(Default)]
+pub(crate) struct PythonProviders {
+    pub(crate) serving: Arc<Serving>,
+}
 
 impl FurtherProviders for PythonProviders {
     fn find(&self, name: &str) -> Option<Constructor> {
@@ -43,8 +102,10 @@ impl FurtherProviders for PythonProviders {
         if !registered.unwrap_or(false) {
             return None;
         }
-        let make = |config: &ModelConfig, context: &ProviderContext| provider(config, context);
-        Some(Arc::new(make))
+        let serving = Arc::clone(&self.serving);
+        Some(Arc::new(
+            move |config: &ModelConfig, context: &ProviderContext| provider(config, context, &serving),
+        ))
     }
 
     fn names(&self) -> Vec<String> {
@@ -56,7 +117,11 @@ impl FurtherProviders for PythonProviders {
     }
 }
 
-fn provider(config: &ModelConfig, context: &ProviderContext) -> Result<Arc<dyn Provider>, Error> {
+fn provider(
+    config: &ModelConfig,
+    context: &ProviderContext,
+    serving: &Serving,
+) -> Result<Arc<dyn Provider>, Error> {
     let made = interpreter::attempted(|py| {
         let shown = Py::new(py, PythonConfig::of_config(py, config)?)?;
         let module = py.import("modelpool._providers")?;
@@ -70,18 +135,18 @@ fn provider(config: &ModelConfig, context: &ProviderContext) -> Result<Arc<dyn P
         );
         Error::new(ErrorKind::Configuration, message)
     })?;
-    over(object, config, context)
+    over(serving.add(object), config, context)
 }
 
 /// OpenAI's wire over an object of Python.
 fn over(
-    object: Py<PyAny>,
+    served: Arc<Served>,
     config: &ModelConfig,
     context: &ProviderContext,
 ) -> Result<Arc<dyn Provider>, Error> {
     let mut config = config.clone();
     let transport = PythonTransport {
-        object,
+        served,
         provider: std::mem::replace(&mut config.provider, WIRE.to_owned()),
     };
     // Key and address are the object's own affair.
@@ -95,7 +160,7 @@ fn over(
 }
 
 struct PythonTransport {
-    object: Py<PyAny>,
+    served: Arc<Served>,
     provider: String,
 }
 
@@ -138,14 +203,16 @@ impl Transport for PythonTransport {
 impl PythonTransport {
     /// Asks the object: the content type of what it will answer, and the answer part by part.
     fn ask(&self, py: Python<'_>, request: &Request<Bytes>) -> PyResult<(HeaderValue, Pull)> {
+        let object = {
+            let held = self.served.object.lock().unwrap_or_else(PoisonError::into_inner);
+            held.as_ref().map(|object| object.clone_ref(py))
+        };
+        let Some(object) = object else {
+            return Err(errors::of_code(py, "pool", "the provider is gone with its pool"));
+        };
         let module = py.import("modelpool._providers")?;
         let body = PyBytes::new(py, request.body());
-        let asked = (
-            self.object.bind(py),
-            request.method().as_str(),
-            request.uri().path(),
-            body,
-        );
+        let asked = (object, request.method().as_str(), request.uri().path(), body);
         let answer = module.call_method1("answer", asked)?;
         let (content_type, parts): (String, Bound<'_, PyAny>) = answer.extract()?;
         let content_type = HeaderValue::from_str(&content_type)
@@ -182,8 +249,15 @@ fn words(error: &PyErr) -> String {
 }
 
 fn broken(error: &PyErr) -> TransportError {
+    let is_mistake = interpreter::attempted(|py| -> PyResult<bool> {
+        let module = py.import("modelpool._failures")?;
+        module.call_method1("is_mistake", (error.value(py),))?.extract()
+    });
     TransportError {
-        kind: TransportErrorKind::Broken,
+        kind: match is_mistake {
+            Ok(false) => TransportErrorKind::Broken,
+            _ => TransportErrorKind::Faulty,
+        },
         message: format!("the provider written in Python raised {}", words(error)),
     }
 }

@@ -257,11 +257,6 @@ async def test_limits_end_a_run():
             agent(wrong)
 
 
-class Own(StreamingGenerator):
-    def stream_response(self, *given):
-        return super().stream_response(*given)
-
-
 def test_what_cannot_be_is_said_at_once(four):
     generator = StreamingGenerator(model_pool=four)
     for make, words in [
@@ -270,7 +265,9 @@ def test_what_cannot_be_is_said_at_once(four):
         (lambda: StreamingGenerator(llm_provider=object()), "generate_stream"),
         (lambda: StreamingGenerator(model_pool="auto"), "expected a ModelPool"),
         (lambda: AgentController(), "streaming_generator"),
-        (lambda: AgentController(streaming_generator=Own(model_pool=four)), "`stream_response` of its own"),
+        (lambda: AgentController(streaming_generator=object()), "`stream_response`"),
+        (lambda: AgentController(streaming_generator=generator, tool_runner=object()), "tool_runner.*`run`"),
+        (lambda: AgentController(streaming_generator=generator, decider=object()), "decider.*`decide`"),
         (lambda: AgentController(streaming_generator=generator, context_engine=object()), "`retrieve`"),
         (lambda: AgentController(streaming_generator=generator, tools=[3]), "expected a function"),
         (lambda: AgentController(streaming_generator=generator, tools=[look_up, look_up]), "two tools"),

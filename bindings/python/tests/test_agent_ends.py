@@ -82,8 +82,8 @@ WAYS = ["break", "aclose", "async with", "cancel", "let go", "polite"]
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_ending_at_every_event(way):
-    number = len(await all_kinds())
-    for at in range(number):
+    seen_kinds = await all_kinds()
+    for at in range(len(seen_kinds)):
         agent, script, work = busy()
 
         async def reading(run, at=at, agent=agent):
@@ -108,7 +108,9 @@ async def test_ending_at_every_event(way):
             await reading(run)
             run.cancel()
             rest = await read(run)
-            assert not rest or rest[-1].type == "turn_complete" and rest[-1].stopped == "cancelled", rest
+            # What comes right behind a piece of the answer may be there with it.
+            ways = ("cancelled", "done") if seen_kinds[at] == "response_delta" else ("cancelled",)
+            assert not rest or rest[-1].type == "turn_complete" and rest[-1].stopped in ways, rest
         else:
             await reading(run)
             if way == "aclose":
@@ -314,3 +316,24 @@ async def test_all_of_an_agent_is_let_go_of():
     del agent
     gc.collect()
     assert [reference() for reference in held] == [None] * 4
+
+
+@pytest.mark.parametrize("hangs", ["phase", "tool", "provider"])
+async def test_an_exception_that_passes_by_is_none_of_its_own(hangs):
+    agent, script, work = busy(hangs)
+
+    async def failing():
+        # Nothing but this frame holds the run, which is let go of while the exception passes.
+        async for event in agent.stream_run("go", None):
+            if event.type in ("thinking", "tool_call"):
+                yield event
+
+    async def reading():
+        async for event in failing():
+            if hangs != "tool" or event.type == "tool_call":
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await reading()
+    gc.collect()
+    await nothing_is_left(script, work)

@@ -16,6 +16,7 @@ from modelpool import (
     ProviderFactory,
     RateLimitedError,
     ServerError,
+    StreamLostError,
     UnsupportedError,
 )
 
@@ -171,6 +172,65 @@ async def test_a_stream_that_fails_half_way_is_continued(register, upstream, own
     stream = pool.chat_stream("hello")
     text = await stream.read()
     assert text.startswith("piece 0 piece 1 ") and stream.continued == 1
+
+
+def counted(error, after=0):
+    """A provider that fails, and what it was asked."""
+    asked = []
+
+    class Counted(LLMProvider):
+        async def generate_stream(self, messages, tools=None, **options):
+            asked.append(options["model"])
+            for at in range(after):
+                yield f"piece {at} "
+            raise error
+
+    return Counted, asked
+
+
+MISTAKES = [KeyError("colour"), AttributeError("no such thing"), ValueError("out of order"), AssertionError()]
+MISHAPS = [ConnectionResetError("gone"), TimeoutError("slow"), asyncio.TimeoutError(), OSError("no network"), ServerError("down")]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("error", MISTAKES, ids=repr)
+async def test_a_mistake_in_its_code_is_not_met_again(register, upstream, own, error, streams):
+    kind, asked = counted(error)
+    register("mistaken", kind)
+    pool = ModelPool().add("bad", "mistaken", "m", ModelCapabilities(cost_per_1k_tokens=0))
+
+    async def ask():
+        return await (pool.chat_stream("hello").read() if streams else pool.chat("hello"))
+
+    with pytest.raises(ServerError, match=type(error).__name__) as caught:
+        await ask()
+    assert asked == ["m"] and caught.value.attempts == 1
+    pool.add("good", "openai_compatible", own, base_url=upstream)
+    await ask()
+    assert asked == ["m", "m"]
+
+
+@pytest.mark.parametrize("error", MISHAPS, ids=repr)
+async def test_what_the_network_does_may_be_gone_a_moment_later(register, error):
+    kind, asked = counted(error)
+    register("unlucky", kind)
+    with pytest.raises(ServerError):
+        await ModelPool().add("bad", "unlucky", "m").chat("hello")
+    assert asked == ["m", "m"]
+
+
+@pytest.mark.parametrize(("error", "times"), [(KeyError("colour"), 1), (ConnectionResetError("gone"), 2)], ids=repr)
+async def test_a_mistake_half_way_is_not_met_again_either(register, upstream, own, error, times):
+    kind, asked = counted(error, after=2)
+    register("half-way", kind)
+    pool = ModelPool().add("h", "half-way", "m", ModelCapabilities(cost_per_1k_tokens=0))
+    with pytest.raises(StreamLostError, match=type(error).__name__):
+        await pool.chat_stream("hello").read()
+    assert len(asked) >= times if times > 1 else asked == ["m"]
+    del asked[:]
+    pool.add("good", "openai_compatible", own, base_url=upstream)
+    stream = pool.chat_stream("hello")
+    assert (await stream.read()).startswith("piece 0 piece 1 ") and stream.continued == 1 and asked == ["m"]
 
 
 async def test_other_dialects_reach_it(echo):

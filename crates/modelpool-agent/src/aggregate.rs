@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use modelpool::Usage;
 
+use crate::context::PhaseError;
 use crate::event::{ModelShare, RoundSummary};
-use crate::{Generation, Message};
+use crate::{BoxFuture, Generation, Message};
 
 /// A turn, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,18 +45,26 @@ pub struct Answered<'a> {
     /// Its number, from 1.
     pub round: u32,
     /// Why it was another model than before.
-    pub moved: Option<&'static str>,
+    pub moved: Option<&'a Arc<str>>,
     /// The answer.
     pub generation: &'a Generation,
 }
 
-/// Phase 5: keeps the record of a turn. Called on the run's own path, so it must be quick.
+/// Phase 5: keeps the record of a turn. An error ends the turn.
 pub trait Aggregator: Send + Sync + fmt::Debug {
     /// A model has answered.
-    fn answered(&self, turn: &mut TurnRecord, round: Answered<'_>);
+    fn answered<'a>(
+        &'a self,
+        turn: &'a mut TurnRecord,
+        round: Answered<'a>,
+    ) -> BoxFuture<'a, Result<(), PhaseError>>;
 
     /// The tools it called have run; a message for each, in its order.
-    fn tools_ran(&self, turn: &mut TurnRecord, results: Vec<Message>);
+    fn tools_ran<'a>(
+        &'a self,
+        turn: &'a mut TurnRecord,
+        results: Vec<Message>,
+    ) -> BoxFuture<'a, Result<(), PhaseError>>;
 }
 
 /// The aggregator that comes with the crate.
@@ -63,26 +72,50 @@ pub trait Aggregator: Send + Sync + fmt::Debug {
 pub struct Ledger;
 
 impl Aggregator for Ledger {
-    fn answered(&self, turn: &mut TurnRecord, round: Answered<'_>) {
+    fn answered<'a>(
+        &'a self,
+        turn: &'a mut TurnRecord,
+        round: Answered<'a>,
+    ) -> BoxFuture<'a, Result<(), PhaseError>> {
+        Box::pin(async move {
+            turn.answered(round);
+            Ok(())
+        })
+    }
+
+    fn tools_ran<'a>(
+        &'a self,
+        turn: &'a mut TurnRecord,
+        results: Vec<Message>,
+    ) -> BoxFuture<'a, Result<(), PhaseError>> {
+        Box::pin(async move {
+            turn.tools_ran(results);
+            Ok(())
+        })
+    }
+}
+
+impl TurnRecord {
+    fn answered(&mut self, round: Answered<'_>) {
         let generation = round.generation;
         let alias = &generation.picked.alias;
-        let purpose = match turn.messages.last() {
+        let purpose = match self.messages.last() {
             Some(last) if last.model_alias.is_none() => "tool_results",
             _ => "answer",
         };
         let text = generation.message.text();
         let calls = generation.calls();
-        turn.usage = turn.usage.plus(&generation.usage);
+        self.usage = self.usage.plus(&generation.usage);
         match generation.cost_usd {
-            Some(cost) => *turn.cost_usd.get_or_insert_default() += cost,
-            None => turn.cost_is_partial = true,
+            Some(cost) => *self.cost_usd.get_or_insert_default() += cost,
+            None => self.cost_is_partial = true,
         }
-        turn.rounds.push(RoundSummary {
+        self.rounds.push(RoundSummary {
             round: round.round,
             model_alias: Arc::clone(alias),
             model_name: Arc::clone(&generation.picked.model_name),
             purpose,
-            moved: round.moved,
+            moved: round.moved.cloned(),
             finish_reason: generation.finish.as_ref().map(crate::event::finish_word),
             usage: generation.usage,
             cost_usd: generation.cost_usd,
@@ -90,26 +123,26 @@ impl Aggregator for Ledger {
             attempts: generation.attempts,
             tools: calls.iter().map(|call| call.name.clone()).collect(),
         });
-        share(turn, alias).add(round.round, generation);
+        share(self, alias).add(round.round, generation);
         // An answer that says nothing is none, and not every model takes it back.
         if !text.is_empty() || !calls.is_empty() {
-            turn.messages.push(Spoken {
+            self.messages.push(Spoken {
                 message: generation.message.clone(),
                 model_alias: Some(Arc::clone(alias)),
             });
         }
         if !text.is_empty() {
-            turn.answer = text;
+            self.answer = text;
         }
     }
 
-    fn tools_ran(&self, turn: &mut TurnRecord, results: Vec<Message>) {
-        turn.tool_calls += u32::try_from(results.len()).unwrap_or(u32::MAX);
+    fn tools_ran(&mut self, results: Vec<Message>) {
+        self.tool_calls += u32::try_from(results.len()).unwrap_or(u32::MAX);
         let results = results.into_iter().map(|message| Spoken {
             message,
             model_alias: None,
         });
-        turn.messages.extend(results);
+        self.messages.extend(results);
     }
 }
 
@@ -173,16 +206,13 @@ mod tests {
         ];
         for (place, generation) in rounds.iter().enumerate() {
             let round = place as u32 + 1;
-            Ledger.answered(
-                &mut turn,
-                Answered {
-                    round,
-                    moved: None,
-                    generation,
-                },
-            );
+            turn.answered(Answered {
+                round,
+                moved: None,
+                generation,
+            });
             if place == 0 {
-                Ledger.tools_ran(&mut turn, vec![Message::tool("1", "seen")]);
+                turn.tools_ran(vec![Message::tool("1", "seen")]);
             }
         }
         assert_eq!((turn.cost_usd, turn.cost_is_partial), (Some(0.75), true));

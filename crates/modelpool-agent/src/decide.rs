@@ -20,6 +20,7 @@ use std::sync::Arc;
 use modelpool::FinishReason;
 
 use crate::BoxFuture;
+use crate::context::PhaseError;
 
 pub use stuck::{Stuck, stuck};
 
@@ -82,14 +83,14 @@ pub enum Decision {
         /// Who answers it.
         by: Move,
         /// Why it is not simply the one before, in a few words; events carry them.
-        because: Option<&'static str>,
+        because: Option<Arc<str>>,
     },
 }
 
 /// Phase 6: decides after each round.
 pub trait Decider: Send + Sync + fmt::Debug {
-    /// Decides from the rounds of this turn, the last of them just over. There is at least one.
-    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Decision>;
+    /// Decides from the rounds of this turn, the last of them just over. There is at least one. An error ends the turn.
+    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Result<Decision, PhaseError>>;
 }
 
 /// Who reads what tools gave.
@@ -145,7 +146,7 @@ impl UntilDone {
         if let Some(stuck) = stuck(rounds).filter(|_| !self.stays_when_stuck) {
             return Decision::Next {
                 by: Move::Stronger,
-                because: Some(stuck.word()),
+                because: Some(stuck.word().into()),
             };
         }
         if last.calls.is_empty() {
@@ -156,12 +157,12 @@ impl UntilDone {
         {
             return Decision::Next {
                 by: Move::Back(Arc::clone(&before.model_alias)),
-                because: Some("back again"),
+                because: Some("back again".into()),
             };
         }
         let cheaper_already = rounds.iter().any(|round| round.by == Move::Cheaper);
         let (by, because) = match self.reading {
-            Reading::Cheaper if !cheaper_already => (Move::Cheaper, Some("reads results")),
+            Reading::Cheaper if !cheaper_already => (Move::Cheaper, Some("reads results".into())),
             Reading::Anew => (Move::Anew, None),
             Reading::Same | Reading::Cheaper => (Move::Stay, None),
         };
@@ -170,8 +171,8 @@ impl UntilDone {
 }
 
 impl Decider for UntilDone {
-    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Decision> {
-        Box::pin(std::future::ready(self.decided(rounds)))
+    fn decide<'a>(&'a self, rounds: &'a [RoundReport]) -> BoxFuture<'a, Result<Decision, PhaseError>> {
+        Box::pin(std::future::ready(Ok(self.decided(rounds))))
     }
 }
 
@@ -196,6 +197,7 @@ mod tests {
     }
 
     fn next(by: Move, because: Option<&'static str>) -> Decision {
+        let because = because.map(Into::into);
         Decision::Next { by, because }
     }
 

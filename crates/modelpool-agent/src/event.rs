@@ -23,7 +23,8 @@ mod summary;
 use std::fmt;
 use std::sync::Arc;
 
-use modelpool::FinishReason;
+use modelpool::parts::core::plan::{Rejected, UnknownKey};
+use modelpool::{Error, ErrorKind, FinishReason};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -174,7 +175,8 @@ pub struct StreamingFacts {
     /// What was noticed on the way, such as a requirement that was dropped.
     pub notes: Vec<String>,
     /// Why another model than that of the round before was asked for; null where the pool picked, or the loop stays.
-    pub moved: Option<&'static str>,
+    #[serde(serialize_with = "shared::optional_text")]
+    pub moved: Option<Arc<str>>,
     /// It goes on with an answer that another model began, and what was streamed before stands.
     pub continues: bool,
 }
@@ -252,7 +254,7 @@ pub struct UpdateFacts {
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ErrorFacts {
     /// The round; 0 before the first.
     pub round: u32,
@@ -265,6 +267,33 @@ pub struct ErrorFacts {
     pub model_alias: Option<Arc<str>>,
     /// Whether the run goes on all the same.
     pub recovered: bool,
+    /// What each model lacks, where none fits, as the pool explains it; else empty.
+    pub missing: Vec<Rejected>,
+    /// Requirements that no model knows, with the nearest that one does.
+    pub unknown_keys: Vec<UnknownKey>,
+    /// The length of what is sent is all that stands in the way.
+    pub input_too_long: bool,
+}
+
+impl ErrorFacts {
+    /// What is known of an error of phase 3.
+    #[must_use]
+    pub fn of_call(error: &Error, round: u32, recovered: bool) -> Self {
+        let mut facts = Self {
+            round,
+            phase: "stream",
+            code: error.code(),
+            model_alias: error.alias().map(Into::into),
+            recovered,
+            ..Self::default()
+        };
+        if let ErrorKind::NoModelFits(reason) = error.kind() {
+            facts.missing.clone_from(&reason.rejected);
+            facts.unknown_keys.clone_from(&reason.unknown_keys);
+            facts.input_too_long = reason.input_too_long;
+        }
+        facts
+    }
 }
 
 impl AgentEvent {
@@ -343,8 +372,9 @@ pub(crate) fn source_value(source: &Source) -> Value {
     }
 }
 
-/// A finish reason in one word.
-pub(crate) fn finish_word(finish: &FinishReason) -> String {
+/// A finish reason in one word, as events carry it.
+#[must_use]
+pub fn finish_word(finish: &FinishReason) -> String {
     match serde_json::to_value(finish) {
         Ok(Value::String(word)) => word,
         Ok(Value::Object(other)) => other

@@ -51,7 +51,7 @@ pub(crate) fn remedy(error: &Error, narrowed: bool, began: bool) -> Option<Remed
         | ErrorKind::Protocol
         | ErrorKind::Overloaded { .. }
         | ErrorKind::StreamLost
-            if began =>
+            if began && !error.forbids_retry() =>
         {
             Some(Remedy::Again)
         }

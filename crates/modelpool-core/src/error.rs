@@ -47,6 +47,7 @@ struct Inner {
     upstream_request_id: Option<String>,
     attempts: u32,
     reached: bool,
+    no_retry: bool,
     quota: QuotaReport,
 }
 
@@ -62,6 +63,7 @@ impl Error {
             upstream_request_id: None,
             attempts: 0,
             reached: false,
+            no_retry: false,
             quota: QuotaReport::default(),
         }))
     }
@@ -99,6 +101,19 @@ impl Error {
     #[must_use]
     pub fn reached(&self) -> bool {
         self.0.reached || self.0.status.is_some()
+    }
+
+    /// Notes that the same model would fail again: it is not asked once more, whatever the kind.
+    #[must_use]
+    pub fn without_retry(mut self) -> Self {
+        self.0.no_retry = true;
+        self
+    }
+
+    /// Whether the same model is known to fail again.
+    #[must_use]
+    pub fn forbids_retry(&self) -> bool {
+        self.0.no_retry
     }
 
     /// Adds the HTTP status of the upstream's answer.
@@ -200,10 +215,13 @@ impl Error {
         }
     }
 
-    /// What to do about it; see [`ErrorKind::verdict`].
+    /// What to do about it; see [`ErrorKind::verdict`]. Where the same model would fail again it is left to the next.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.0.kind.verdict()
+        match self.0.kind.verdict() {
+            Verdict::RetrySame if self.0.no_retry => Verdict::FailOver,
+            verdict => verdict,
+        }
     }
 
     /// A short, fixed name of the kind, for logs and labels; see [`ErrorKind::code`].

@@ -60,6 +60,8 @@ pub enum TransportErrorKind {
     ConnectTimeout,
     /// The connection broke while the request was sent or the answer read.
     Broken,
+    /// What stands in place of a server made a mistake, which it would make again.
+    Faulty,
 }
 
 impl fmt::Display for TransportError {

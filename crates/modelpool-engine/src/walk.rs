@@ -377,7 +377,7 @@ impl Walk {
             .find(|tried| tried.index == index)
             .map_or(1, |tried| tried.calls);
         // A probe is asked once: its budget counts on that.
-        let may_again = calls <= policy.same_model && self.call.probe.is_none();
+        let may_again = calls <= policy.same_model && self.call.probe.is_none() && !error.forbids_retry();
         match error.kind() {
             ErrorKind::Server | ErrorKind::Connect if may_again => {
                 let at = now + policy.backoff(calls, self.random_share());
@@ -449,6 +449,7 @@ impl Walk {
     pub(crate) fn lost(&mut self, index: ModelIndex, error: Error) {
         match error.kind() {
             ErrorKind::Timeout(_) => self.exclude_route(index),
+            _ if error.forbids_retry() => self.excluded.insert(index),
             // Asked again only where nobody else is left.
             _ => {
                 let now = Instant::now();

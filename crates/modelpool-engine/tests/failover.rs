@@ -371,3 +371,38 @@ async fn all_rate_limited_is_the_shortest_wait_and_else_the_last_error() {
     let error = bench.chat(hello()).await.unwrap_err();
     assert_eq!((error.kind(), error.alias()), (&ErrorKind::Server, Some("b")));
 }
+
+#[tokio::test]
+async fn a_server_that_says_it_would_fail_again_is_not_asked_again() {
+    for (says, asked) in [
+        ("false", "a: 1, b: 1"),
+        ("true", "a: 2, b: 1"),
+        ("perhaps", "a: 2, b: 1"),
+    ] {
+        for status in [500, 503] {
+            let bench = Bench::new(&["a", "b"]).await;
+            let fault = Fault::Status {
+                status,
+                headers: BTreeMap::from([("x-should-retry".to_owned(), says.to_owned())]),
+                code: None,
+                body: None,
+            };
+            bench.fails("a", fault);
+            assert_eq!(bench.stream(hello()).await.unwrap().alias, "b");
+            let asked = if status == 503 { "a: 1, b: 1" } else { asked };
+            assert_eq!(bench.calls(), asked, "{status} {says}");
+        }
+    }
+    // Nor where nobody else is left.
+    for (says, times) in [("false", 1), ("true", 2)] {
+        let bench = Bench::new(&["a"]).await;
+        let fault = Fault::Status {
+            status: 503,
+            headers: BTreeMap::from([("x-should-retry".to_owned(), says.to_owned())]),
+            code: None,
+            body: None,
+        };
+        bench.fails("a", fault);
+        assert_eq!(bench.chat(hello()).await.unwrap_err().attempts(), times, "{says}");
+    }
+}

@@ -176,10 +176,14 @@ pub(crate) fn with_secrets<T>(secrets: &[SecretString], read: impl FnOnce(&[&str
 
 /// The error of a stream that broke off.
 pub(crate) fn stream_lost(error: &TransportError) -> Error {
-    Error::new(
+    let lost = Error::new(
         ErrorKind::StreamLost,
         format!("the stream broke off: {}", error.message),
-    )
+    );
+    match error.kind {
+        TransportErrorKind::Faulty => lost.without_retry(),
+        _ => lost,
+    }
 }
 
 /// What is handed on to a caller of the same dialect.
@@ -221,6 +225,9 @@ fn from_transport(error: TransportError) -> Error {
     match error.kind {
         TransportErrorKind::Connect => Error::new(ErrorKind::Connect, error.message),
         TransportErrorKind::Broken => Error::new(ErrorKind::Connect, error.message).after_reaching(),
+        TransportErrorKind::Faulty => Error::new(ErrorKind::Server, error.message)
+            .after_reaching()
+            .without_retry(),
         TransportErrorKind::ConnectTimeout => {
             Error::new(ErrorKind::Timeout(TimeoutKind::Connect), error.message)
         }

@@ -263,3 +263,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_server_may_say_that_it_would_fail_again() {
+    for (says, forbids) in [
+        (Some("false"), true),
+        (Some("true"), false),
+        (Some(""), false),
+        (None, false),
+    ] {
+        let says = says.map(|word| {
+            (
+                HeaderName::from_static("x-should-retry"),
+                HeaderValue::from_static(word),
+            )
+        });
+        let headers: HeaderMap = says.into_iter().collect();
+        let error = failure::from_answer(StatusCode::INTERNAL_SERVER_ERROR, &headers, b"", &[]);
+        let verdict = if forbids {
+            Verdict::FailOver
+        } else {
+            Verdict::RetrySame
+        };
+        assert_eq!((error.forbids_retry(), error.verdict()), (forbids, verdict));
+    }
+}

@@ -24,7 +24,9 @@ calls it, and survives its failures::
 
 from . import _bridge as _bridge
 from ._agent import AgentController, Limits
+from ._aggregating import Aggregator
 from ._answers import ChatAnswer, ChatChunk, EmbeddingAnswer, Record
+from ._deciding import Decider
 from ._detector import CapabilityDetector
 from ._errors import (
     AuthError,
@@ -73,6 +75,7 @@ from ._native import ModelCapabilities, ModelConfig, __version__
 from ._phases import ContextEngine, ContextManager, ContextProcessor, Query
 from ._pool import ModelPool
 from ._providers import LLMProvider, PoolProvider, ProviderFactory
+from ._running import ToolRunner
 from ._runs import AgentRun, SyncAgentRun
 from ._selectors import CapabilityBasedSelector, CostAwareSelector, LatencyAwareSelector, ModelSelector
 from ._session import Document, SessionContext
@@ -86,6 +89,7 @@ __all__ = [
     "AgentController",
     "AgentEvent",
     "AgentRun",
+    "Aggregator",
     "AuthError",
     "BillingError",
     "BudgetExceededError",
@@ -106,6 +110,7 @@ __all__ = [
     "ContextProcessor",
     "ContextUpdateEvent",
     "CostAwareSelector",
+    "Decider",
     "Document",
     "EmbeddingAnswer",
     "ErrorEvent",
@@ -150,6 +155,7 @@ __all__ = [
     "ToolContext",
     "ToolProgressEvent",
     "ToolResultEvent",
+    "ToolRunner",
     "TurnCompleteEvent",
     "UnknownRequirementWarning",
     "UnsupportedError",

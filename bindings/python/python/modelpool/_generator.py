@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _native
 from ._errors import InvalidValueError
+from ._generating import RULES
 from ._pool import ModelPool
 from ._providers_alone import name_of, window_of
 from ._runs import AgentRun, SyncAgentRun
@@ -67,8 +68,13 @@ class StreamingGenerator:
         The events are ``llm_streaming`` (with ``model_alias``), ``response_delta``, ``thinking``, a ``tool_call`` for
         each tool the model wants called, which is not done here, and ``turn_complete``; or an ``error``, whose
         ``metadata["missing"]`` says what each model lacks where none fits.
+
+        Extended and given to an `AgentController`, this is its phase 3. It may then give any iterator, asynchronous or
+        not, of events, strings, and dicts in the shape of OpenAI's deltas or chunks; what it gives is the answer.
+        ``context`` has all messages of the round, and what the round has to keep to.
         """
-        return AgentRun(self._stream(user_message, context, available_tools, model_requirements), self._functions)
+        events = self._stream(user_message, context, available_tools, model_requirements)
+        return AgentRun(events, self._functions, self)
 
     def stream_response_sync(
         self,
@@ -77,9 +83,9 @@ class StreamingGenerator:
         available_tools: Iterable[Any] | None = None,
         model_requirements: Mapping[str, Any] | None = None,
     ) -> SyncAgentRun:
-        """`stream_response` for code that blocks its thread."""
+        """`stream_response` for code that blocks its thread; what extends this class has to extend it, too."""
         events = self._stream(user_message, context, available_tools, model_requirements)
-        return SyncAgentRun(events, self._functions)
+        return SyncAgentRun(events, self._functions, self)
 
     def _stream(
         self,
@@ -90,7 +96,7 @@ class StreamingGenerator:
     ) -> _native.NativeEvents:
         tools = [self._definition(tool) for tool in available_tools or ()]
         message = message_of(user_message, "user_message")
-        return self._inner.stream(message, _messages(context), tools, model_requirements)
+        return self._inner.stream(message, _messages(context), tools, model_requirements, _rules(context))
 
     def _definition(self, tool: Any) -> dict[str, Any]:
         if isinstance(tool, Mapping):
@@ -101,6 +107,12 @@ class StreamingGenerator:
             parameters = {"type": "object"}
             return {"type": "function", "function": {"name": tool, "description": "", "parameters": parameters}}
         return Tool.of(tool).definition
+
+
+def _rules(context: Any) -> dict[str, Any]:
+    """What a round has to keep to, where the context is one that an agent handed over."""
+    given = context if isinstance(context, Mapping) else {}
+    return {rule: given[rule] for rule in RULES if given.get(rule) is not None}
 
 
 def _messages(context: Any) -> Sequence[Any]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any
+
+from ._bridge import Pull
+from ._errors import InvalidValueError
 
 Reply = Callable[[Any, BaseException | None], None]
 
@@ -24,16 +27,72 @@ async def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> A
     return await value if inspect.isawaitable(value) else value
 
 
+async def items(function: Callable[..., Any], what: str, *arguments: Any) -> AsyncGenerator[Any, None]:
+    """What a function gives, one after the other: an asynchronous iterator is read here, any other on a thread."""
+    given = function(*arguments) if inspect.isasyncgenfunction(function) else await call(function, *arguments)
+    if hasattr(given, "__aiter__"):
+        iterator = given.__aiter__()
+        try:
+            async for item in iterator:
+                yield item
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+    elif isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
+        raise InvalidValueError(f"{what} is to give an iterator, asynchronous or not; it gave {given!r}")
+    else:
+        async for item in _on_threads(iter(given)):
+            yield item
+
+
+async def _on_threads(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
+    end = object()
+    close = getattr(iterator, "close", None)
+    reading: asyncio.Future[Any] | None = None
+    try:
+        while True:
+            reading = asyncio.ensure_future(asyncio.to_thread(next, iterator, end))
+            # What runs on a thread goes on when nobody waits for it any more.
+            item = await asyncio.shield(reading)
+            if item is end:
+                return
+            yield item
+    finally:
+        if close is not None and (reading is None or reading.done()):
+            await asyncio.to_thread(close)
+        elif close is not None and reading is not None:
+            reading.add_done_callback(lambda reading: _closed_later(reading, close))
+
+
+def _closed_later(reading: asyncio.Future[Any], close: Callable[[], None]) -> None:
+    if not reading.cancelled():
+        reading.exception()  # Nobody is told of it any more.
+    reading.get_loop().run_in_executor(None, close)
+
+
 class Host:
-    """Runs functions for one run: those of these names, which its native side asks for."""
+    """Runs functions for one run: those of these names, which its native side asks for.
+
+    ``within`` is the host of the run that this one is a part of, which does not end before it.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, context: contextvars.Context, functions: Mapping[str, Any]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+        functions: Mapping[str, Any],
+        within: Host | None = None,
     ) -> None:
         self._loop = loop
         self._functions = functions
         self._context = context
+        self._within = within
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def inner(self) -> Host:
+        """A host with the same functions, for a run within this one."""
+        return Host(self._loop, self._context, self._functions, self)
 
     def function(self, name: str) -> Any:
         """What goes by that name."""
@@ -45,11 +104,20 @@ class Host:
         self._loop.call_soon_threadsafe(begun.start, context=self._context)
         return begun
 
+    def feed(self, name: str, arguments: tuple[Any, ...]) -> Pull:
+        """What an asynchronous generator of that name gives, to be asked for item by item, from any thread."""
+        return Pull(self._loop, self._functions[name](*arguments), self._context, self._keep)
+
     def create_task(self, call: Call) -> asyncio.Task[None]:
         task = self._loop.create_task(call.answer())
+        self._keep(task)
+        return task
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
+        if self._within is not None:
+            self._within._keep(task)
 
     def later(self, function: Callable[[], None]) -> None:
         if not self._loop.is_closed():

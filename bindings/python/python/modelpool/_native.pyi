@@ -16,6 +16,7 @@ __all__ = [
     "NativePool",
     "NativeStream",
     "NativeTool",
+    "NativeToolRunner",
     "__version__",
     "call",
     "call_blocking",
@@ -222,16 +223,16 @@ class NativeGenerator:
         messages: Sequence[Any],
         tools: Sequence[Mapping[str, Any]],
         requirements: Mapping[str, Any] | None = None,
+        rules: Mapping[str, Any] | None = None,
     ) -> NativeEvents: ...
 
 @final
 class NativeAgent:
     def __new__(
         cls,
-        generator: NativeGenerator,
-        retrieve: bool,
-        process: bool,
-        assemble: bool,
+        generator: NativeGenerator | None,
+        named: tuple[str, int | None],
+        replaced: Sequence[str],
         tools: Sequence[NativeTool | NativeMcpServer],
         options: Mapping[str, Any],
     ) -> NativeAgent: ...
@@ -247,6 +248,7 @@ class NativeEvents:
     def next(self, host: object) -> Awaitable[list[bytes] | None]: ...
     def next_blocking(self, host: object) -> list[bytes] | None: ...
     def cancel(self) -> None: ...
+    def abandon(self) -> None: ...
     def close(self) -> None: ...
 
 @final
@@ -258,6 +260,13 @@ class NativeDefaults:
     def assemble(
         self, query: Mapping[str, Any], context: object
     ) -> Awaitable[dict[str, Any]]: ...
+    def answered(self, turn: Mapping[str, Any], answer: Mapping[str, Any]) -> Awaitable[dict[str, Any]]: ...
+    def tools_ran(self, turn: Mapping[str, Any], results: Sequence[Any]) -> Awaitable[dict[str, Any]]: ...
+    def decide(self, rounds: Sequence[Mapping[str, Any]]) -> Awaitable[dict[str, Any] | None]: ...
+
+@final
+class NativeToolRunner:
+    def run(self, calls: Sequence[Mapping[str, Any]]) -> NativeEvents: ...
 
 @final
 class NativeTool:

@@ -1,4 +1,4 @@
-"""Phases 1 and 2 of an agent: extend one of these to put your own in its place.
+"""Phases of an agent in Python; here 1 and 2: extend one of these to put your own in its place.
 
 A method may be asynchronous or not; one that is not runs on a thread. ``super()`` asks the phase that comes with the
 package::

@@ -24,6 +24,7 @@ from ._errors import (
     RateLimitedError,
     UnsupportedError,
 )
+from ._failures import is_mistake, words
 from ._native import ModelConfig
 from ._streams import ChatStream
 
@@ -218,7 +219,7 @@ STATUS: list[tuple[type[ModelPoolError], int, str]] = [
     (UnsupportedError, 400, "unsupported_value"),
     (InvalidRequestError, 400, "invalid_request"),
 ]
-"""How the errors that a provider may raise are said on the wire. Everything else is a failure of its server."""
+"""How the errors that a provider may raise are said on the wire; everything else is status 500."""
 
 
 def refusal(error: BaseException) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -226,8 +227,11 @@ def refusal(error: BaseException) -> tuple[int, list[tuple[str, str]], bytes]:
     status, code = next(
         ((status, code) for kind, status, code in STATUS if isinstance(error, kind)), (500, "provider_failed")
     )
-    message = str(error) if isinstance(error, ModelPoolError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, ModelPoolError) else words(error)
     headers = [("content-type", "application/json")]
+    if is_mistake(error):
+        # The same call would fail again, and the next model may answer.
+        headers.append(("x-should-retry", "false"))
     wait = getattr(error, "retry_after_s", None)
     if wait is not None:
         headers.append(("retry-after", str(wait)))

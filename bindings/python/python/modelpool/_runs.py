@@ -18,8 +18,10 @@ from ._host import Host
 class _Run:
     """What both kinds of runs share."""
 
-    def __init__(self, inner: _native.NativeEvents, functions: Mapping[str, Any]) -> None:
+    def __init__(self, inner: _native.NativeEvents, functions: Mapping[str, Any], of: object = None) -> None:
         self._inner = inner
+        # What has begun it, and the pool of that, is no garbage before it has ended.
+        self._of = of
         self._functions = functions
         self._context = contextvars.copy_context()
         self._host: Host | None = None
@@ -57,12 +59,24 @@ class AgentRun(_Run, AsyncIterator[AgentEvent]):
     model's call and all tools.
     """
 
+    @classmethod
+    def within(cls, inner: _native.NativeEvents, host: Host) -> AgentRun:
+        """A run within another one, whose functions are run as those of that one are."""
+        run = cls(inner, {})
+        run._host = host.inner()
+        return run
+
     def __aiter__(self) -> AgentRun:
         return self
 
     async def __anext__(self) -> AgentEvent:
         if not self._ready:
-            batch = await self._inner.next(self._hosted(asyncio.get_running_loop()))
+            try:
+                batch = await self._inner.next(self._hosted(asyncio.get_running_loop()))
+            except asyncio.CancelledError:
+                # A batch may have come at this very moment, and would be lost.
+                self._inner.abandon()
+                raise
             if batch is None:
                 raise StopAsyncIteration
             self._ready.extend(batch)

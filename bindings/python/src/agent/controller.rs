@@ -6,15 +6,17 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use modelpool_agent::controller::SafeRunner;
 use modelpool_agent::decide::{Reading, UntilDone};
-use modelpool_agent::tool::{ToolLimits, ToolSet};
+use modelpool_agent::tool::ToolSet;
 use modelpool_agent::{AgentController, Limits};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
 use super::events::{NativeEvents, Told};
+use super::generating::PythonGenerator;
 use super::generator::NativeGenerator;
 use super::mcp::NativeMcpServer;
 use super::phases::{Defaults, Phase};
+use super::running::PythonRunner;
 use super::shapes;
 use super::tools::{NativeTool, read_seconds};
 use crate::capabilities::read_requirements;
@@ -28,28 +30,51 @@ pub(crate) struct NativeAgent {
 
 #[pymethods]
 impl NativeAgent {
-    /// `retrieve`, `process` and `assemble` say which phases functions of these names take the place of; `tools` are
+    /// `replaced` says which phases functions of Python take the place of: `retrieve`, `process`, `assemble`, `generate`,
+    /// `run_tools`, `answered` (with `tools_ran`), `decide`. `named` are the name and the window of a generator without a `NativeGenerator`; `tools` are
     /// `NativeTool`s and `NativeMcpServer`s.
     #[new]
-    #[pyo3(signature = (generator, retrieve, process, assemble, tools, options))]
+    #[pyo3(signature = (generator, named, replaced, tools, options))]
     fn new(
         py: Python<'_>,
-        generator: &Bound<'_, NativeGenerator>,
-        retrieve: bool,
-        process: bool,
-        assemble: bool,
+        generator: Option<&Bound<'_, NativeGenerator>>,
+        named: (String, Option<u64>),
+        replaced: Vec<String>,
         tools: Vec<Bound<'_, PyAny>>,
         options: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let defaults = Arc::new(Defaults::new());
-        let controller = AgentController::new(generator.get().inner.clone())
-            .tokenizers(Arc::clone(&defaults.tokenizers))
-            .context_engine(Phase::new(retrieve, &defaults))
-            .context_processor(Phase::new(process, &defaults))
-            .context_manager(Phase::new(assemble, &defaults))
-            .tools(tool_set(py, &tools)?);
         let options = json::members(Some(options), "options")?;
-        let controller = configured(py, controller, &options)?;
+        let configured = configured(py, &options)?;
+        let defaults = Arc::new(Defaults::new(configured.decider));
+        let is_replaced = |name: &str| replaced.iter().any(|replaced| replaced == name);
+        let phase = |name: &str| Phase::new(is_replaced(name), &defaults);
+        let native = generator.map(|generator| generator.get().inner.clone());
+        let controller = match native {
+            Some(native) if !is_replaced("generate") => AgentController::new(native),
+            extended => AgentController::new(PythonGenerator::new(extended, &named.0, named.1)),
+        };
+        let controller = match is_replaced("run_tools") {
+            true => controller.tool_runner(PythonRunner {
+                beside: configured.runner,
+            }),
+            false => controller.tool_runner(configured.runner),
+        };
+        let mut controller = controller
+            .tokenizers(Arc::clone(&defaults.tokenizers))
+            .context_engine(phase("retrieve"))
+            .context_processor(phase("process"))
+            .context_manager(phase("assemble"))
+            .aggregator(phase("answered"))
+            .decider(phase("decide"))
+            .tools(tool_set(py, &tools)?)
+            .limits(configured.limits)
+            .strength(configured.strength);
+        if configured.history_decides {
+            controller = controller.history_decides();
+        }
+        if configured.goes_on_without_context {
+            controller = controller.goes_on_without_context();
+        }
         Ok(Self { controller })
     }
 
@@ -90,20 +115,23 @@ fn tool_set(py: Python<'_>, tools: &[Bound<'_, PyAny>]) -> PyResult<ToolSet> {
 }
 
 /// Limits, and how another round is decided on.
-fn configured(
-    py: Python<'_>,
-    controller: AgentController,
-    options: &Map<String, Value>,
-) -> PyResult<AgentController> {
-    let mut limits = Limits::default();
-    let mut decider = UntilDone::new();
-    let mut runner = SafeRunner {
-        limits: ToolLimits::default(),
-    };
-    let mut controller = controller;
+#[derive(Default)]
+struct Configured {
+    limits: Limits,
+    decider: UntilDone,
+    runner: SafeRunner,
+    strength: Vec<String>,
+    history_decides: bool,
+    goes_on_without_context: bool,
+}
+
+fn configured(py: Python<'_>, options: &Map<String, Value>) -> PyResult<Configured> {
+    let mut configured = Configured::default();
+    let limits = &mut configured.limits;
     for (key, value) in options {
         let wrong = |wanted: &str| errors::value(py, format!("{key}: expected {wanted}, got {value}"));
         let count = || value.as_u64().ok_or_else(|| wrong("a whole number from 0"));
+        let yes_or_no = || value.as_bool().ok_or_else(|| wrong("True or False"));
         let few = || u32::try_from(count()?).map_err(|_| wrong("a smaller number"));
         match key.as_str() {
             _ if value.is_null() => {}
@@ -121,39 +149,31 @@ fn configured(
             "recoveries" => limits.recoveries = few()?,
             "failures_of_a_tool" => limits.failures_of_a_tool = few()?,
             "tool_result_bytes" => {
-                runner.limits.result_bytes = usize::try_from(count()?).unwrap_or(usize::MAX);
+                configured.runner.limits.result_bytes = usize::try_from(count()?).unwrap_or(usize::MAX);
             }
             "reading" => {
-                decider = decider.reading(match value.as_str() {
+                configured.decider = configured.decider.reading(match value.as_str() {
                     Some("same") => Reading::Same,
                     Some("cheaper") => Reading::Cheaper,
                     Some("anew") => Reading::Anew,
                     _ => return Err(wrong("same, cheaper or anew")),
                 });
             }
-            "leaves_stuck_models" => match value.as_bool() {
-                Some(true) => {}
-                Some(false) => decider = decider.stays_when_stuck(),
-                None => return Err(wrong("True or False")),
-            },
+            "leaves_stuck_models" => {
+                if !yes_or_no()? {
+                    configured.decider = configured.decider.stays_when_stuck();
+                }
+            }
             "strength" => {
                 let aliases = value.as_array().ok_or_else(|| wrong("a list of aliases"))?;
                 let alias = |alias: &Value| alias.as_str().map(str::to_owned);
                 let aliases: Option<Vec<String>> = aliases.iter().map(alias).collect();
-                controller = controller.strength(aliases.ok_or_else(|| wrong("a list of aliases"))?);
+                configured.strength = aliases.ok_or_else(|| wrong("a list of aliases"))?;
             }
-            "history_decides" => match value.as_bool() {
-                Some(true) => controller = controller.history_decides(),
-                Some(false) => {}
-                None => return Err(wrong("True or False")),
-            },
-            "goes_on_without_context" => match value.as_bool() {
-                Some(true) => controller = controller.goes_on_without_context(),
-                Some(false) => {}
-                None => return Err(wrong("True or False")),
-            },
+            "history_decides" => configured.history_decides = yes_or_no()?,
+            "goes_on_without_context" => configured.goes_on_without_context = yes_or_no()?,
             other => return Err(errors::value(py, format!("unknown option `{other}`"))),
         }
     }
-    Ok(controller.limits(limits).decider(decider).tool_runner(runner))
+    Ok(configured)
 }

@@ -62,7 +62,9 @@ enum State {
     Open(Telling),
     /// A batch is waited for.
     Busy,
-    /// It ended, was closed, or its reader was cancelled.
+    /// Its reader was cancelled while it waited, and a batch may be lost.
+    Abandoned,
+    /// It ended, or was closed.
     Done,
 }
 
@@ -93,8 +95,16 @@ impl NativeEvents {
             State::Busy => Err(errors::of_code(
                 py,
                 "cancelled",
-                "the events are being read already, or their reader was cancelled",
+                "the events are being read already",
             )),
+            State::Abandoned => {
+                *state = State::Abandoned;
+                Err(errors::of_code(
+                    py,
+                    "cancelled",
+                    "the reader of the events was cancelled, and the run ended with that",
+                ))
+            }
         }
     }
 
@@ -141,6 +151,12 @@ impl NativeEvents {
     /// Has the run end: what is under way is dropped, and the last events come.
     fn cancel(&self, py: Python<'_>) {
         py.detach(|| self.cancelled.cancel());
+    }
+
+    /// Ends the run, because its reader was cancelled.
+    fn abandon(&self, py: Python<'_>) {
+        let state = std::mem::replace(&mut *self.lock(), State::Abandoned);
+        runtime::release(py, state);
     }
 
     /// Ends the run. Harmless where it has ended.

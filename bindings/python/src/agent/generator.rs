@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use modelpool::{Error, ErrorKind};
-use modelpool_agent::context::ManagedContext;
+use modelpool::Error;
 use modelpool_agent::event::{
-    CallFacts, DeltaFacts, ErrorFacts, Stopped, StreamingFacts, ThinkingFacts, TurnSummary,
+    CallFacts, DeltaFacts, ErrorFacts, RoundSummary, Stopped, StreamingFacts, ThinkingFacts, TurnSummary,
+    finish_word,
 };
 use modelpool_agent::tool::{DEFAULT_TIMEOUT, Safety, ToolDefinition};
-use modelpool_agent::{AgentEvent, Chunk, Generation, StreamingGenerator};
+use modelpool_agent::{AgentEvent, Chunk, Generation, GenerationRequest, Generator as _, StreamingGenerator};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::events::{NativeEvents, Told};
 use super::provider::PythonProvider;
-use super::shapes;
+use super::{generating, shapes};
 use crate::capabilities::read_requirements;
 use crate::pool::NativePool;
 use crate::{errors, json};
@@ -53,29 +53,38 @@ impl NativeGenerator {
     }
 
     /// One answer. `messages` is the context; `tools` have OpenAI's shape.
-    #[pyo3(signature = (user_message, messages, tools, requirements=None))]
+    /// `rules` is what a round of an agent has to keep to.
+    #[pyo3(signature = (user_message, messages, tools, requirements=None, rules=None))]
     fn stream(
         &self,
         user_message: &Bound<'_, PyAny>,
         messages: &Bound<'_, PyAny>,
         tools: &Bound<'_, PyAny>,
         requirements: Option<&Bound<'_, PyAny>>,
+        rules: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<NativeEvents> {
         let py = user_message.py();
         let message = json::from_python(user_message, "user_message")?;
         let message = shapes::message(message, "user_message").map_err(|wrong| errors::value(py, wrong))?;
         let messages = json::from_python(messages, "context")?;
-        let messages = shapes::messages(messages, "context").map_err(|wrong| errors::value(py, wrong))?;
-        let context = ManagedContext {
-            messages,
-            ..ManagedContext::default()
-        };
+        let mut messages = shapes::messages(messages, "context").map_err(|wrong| errors::value(py, wrong))?;
+        if !messages.contains(&message) {
+            messages.push(message.clone());
+        }
         let tools = json::from_python(tools, "available_tools")?;
         let tools = definitions(&tools).map_err(|wrong| errors::value(py, wrong))?;
-        let requirements = read_requirements(requirements)?;
-        let chunks = self
-            .inner
-            .stream_response(&message, &context, &tools, Some(&requirements));
+        let mut request = GenerationRequest {
+            user_message: message,
+            messages,
+            tools,
+            requirements: read_requirements(requirements)?,
+            ..GenerationRequest::default()
+        };
+        if let Some(rules) = rules {
+            let rules = json::from_python(rules, "context")?;
+            generating::keep_to(&mut request, rules).map_err(|wrong| errors::value(py, wrong))?;
+        }
+        let chunks = self.inner.generate(request);
         let cancelled = CancellationToken::new();
         let told = chunks.scan(Arc::from(""), |alias, chunk| {
             std::future::ready(Some(stream::iter(told(chunk, alias))))
@@ -99,8 +108,7 @@ impl NativeGenerator {
 fn told(chunk: Result<Chunk, Error>, alias: &mut Arc<str>) -> Vec<Told> {
     let event = match chunk {
         Ok(Chunk::Picked(picked)) => {
-            // A second one goes on with the answer of the first.
-            let continues = !alias.is_empty();
+            let continues = !alias.is_empty() && !picked.anew;
             *alias = Arc::clone(&picked.alias);
             let metadata = StreamingFacts {
                 round: 1,
@@ -155,12 +163,26 @@ fn done(generation: Generation) -> Vec<Told> {
     let tool_calls = u32::try_from(calls.len()).unwrap_or(u32::MAX);
     let mut events: Vec<Told> = calls.into_iter().map(|one| Told::event(&call(one))).collect();
     let content = generation.message.text();
+    let round = RoundSummary {
+        round: 1,
+        model_alias: Arc::clone(&generation.picked.alias),
+        model_name: Arc::clone(&generation.picked.model_name),
+        purpose: "answer",
+        moved: None,
+        finish_reason: generation.finish.as_ref().map(finish_word),
+        usage: generation.usage,
+        cost_usd: generation.cost_usd,
+        elapsed_ms: u64::try_from(generation.elapsed.as_millis()).unwrap_or(u64::MAX),
+        attempts: generation.attempts,
+        tools: generation.calls().into_iter().map(|call| call.name).collect(),
+    };
     let summary = TurnSummary {
         stopped: Stopped::Done,
         model_alias: Some(Arc::clone(&generation.picked.alias)),
         usage: generation.usage,
         cost_usd: generation.cost_usd,
-        elapsed_ms: u64::try_from(generation.elapsed.as_millis()).unwrap_or(u64::MAX),
+        elapsed_ms: round.elapsed_ms,
+        rounds: vec![round],
         tool_calls,
         messages: vec![generation.message],
         ..TurnSummary::default()
@@ -172,24 +194,10 @@ fn done(generation: Generation) -> Vec<Told> {
 
 /// An error, with what each model lacks where none fits.
 fn failed(error: &Error) -> Told {
-    let facts = ErrorFacts {
-        round: 1,
-        phase: "stream",
-        code: error.code(),
-        model_alias: error.alias().map(Into::into),
-        recovered: false,
-    };
-    let event = AgentEvent::Error {
+    Told::event(&AgentEvent::Error {
         content: error.to_string(),
-        metadata: Box::new(facts),
-    };
-    let mut event = event.to_json();
-    if let ErrorKind::NoModelFits(reason) = error.kind() {
-        let plain = |value: serde_json::Result<Value>| value.unwrap_or_default();
-        event["metadata"]["missing"] = plain(serde_json::to_value(&reason.rejected));
-        event["metadata"]["unknown_keys"] = plain(serde_json::to_value(&reason.unknown_keys));
-    }
-    Told::json(&event)
+        metadata: Box::new(ErrorFacts::of_call(error, 1, false)),
+    })
 }
 
 /// Tools in OpenAI's shape.

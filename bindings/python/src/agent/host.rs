@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use tokio::sync::oneshot;
 
+use crate::bridge::Pull;
 use crate::interpreter;
 
 /// The object of `modelpool._host` that a run has its functions run by.
@@ -49,6 +50,20 @@ where
     let answer = receiver.await;
     call.0 = None;
     answer.unwrap_or_else(|_| Err(PyRuntimeError::new_err("the event loop was closed")))
+}
+
+/// What the asynchronous generator of that name gives for the arguments that are made.
+pub(super) fn feed<M>(name: &str, make: M) -> PyResult<Pull>
+where
+    M: for<'py> FnOnce(Python<'py>, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>>,
+{
+    let host = current()?;
+    interpreter::attempted(|py| {
+        let host = host.bind(py);
+        let arguments = make(py, host)?;
+        let driver = host.call_method1("feed", (name, arguments))?;
+        Ok(Pull::driven_by(driver.unbind()))
+    })
 }
 
 /// An exception in words for whoever is told of it.

@@ -13,13 +13,19 @@
 //! A run is one stream that is polled for its reader, so letting go of it ends it; what of it runs in Python is then
 //! cancelled there.
 
+mod aggregating;
+mod answer;
 mod controller;
+mod deciding;
 mod events;
+mod failures;
+mod generating;
 mod generator;
 mod host;
 mod mcp;
 mod phases;
 mod provider;
+mod running;
 mod shapes;
 mod tools;
 
@@ -28,4 +34,5 @@ pub(crate) use events::NativeEvents;
 pub(crate) use generator::NativeGenerator;
 pub(crate) use mcp::NativeMcpServer;
 pub(crate) use phases::NativeDefaults;
+pub(crate) use running::NativeToolRunner;
 pub(crate) use tools::NativeTool;

@@ -1,4 +1,5 @@
-//! Phases 1 and 2: those of the crate, or objects of Python in their place.
+//! Phases 1 and 2: those of the crate, or objects of Python in their place. The other phases, each in a file of its own, are asked
+//! likewise.
 //!
 //! An object of Python is handed a query that knows the defaults of its agent, so that it can ask them too.
 
@@ -10,11 +11,12 @@ use modelpool_agent::context::{
     ContextEngine, ContextManager, ContextProcessor, ManagedContext, PhaseError, PromptManager, Query,
     Retrieved, SearchEngine, TokenDemand, TrimmingProcessor,
 };
+use modelpool_agent::decide::{Decider as _, UntilDone};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
 
-use super::{host, shapes};
+use super::{aggregating, deciding, host, shapes};
 use crate::{errors, interpreter, json, runtime};
 
 /// The phases of the crate, which count tokens together.
@@ -24,16 +26,18 @@ pub(super) struct Defaults {
     engine: SearchEngine,
     processor: TrimmingProcessor,
     manager: PromptManager,
+    pub(super) decider: UntilDone,
 }
 
 impl Defaults {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(decider: UntilDone) -> Self {
         let tokenizers = Arc::new(Tokenizers::default());
         Self {
             engine: SearchEngine::new(Arc::clone(&tokenizers)),
             processor: TrimmingProcessor::new(Arc::clone(&tokenizers)),
             manager: PromptManager::new(Arc::clone(&tokenizers)),
             tokenizers,
+            decider,
         }
     }
 
@@ -101,6 +105,46 @@ impl NativeDefaults {
         };
         runtime::start(py, work, given)
     }
+
+    /// Phase 5: what is to be awaited for the record with an answer.
+    fn answered<'py>(
+        &self,
+        turn: &Bound<'py, PyAny>,
+        answer: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let record = json::from_python(turn, "turn")?;
+        let answer = json::from_python(answer, "answer")?;
+        let work = async move { aggregating::answered(record, &answer).await };
+        runtime::start(turn.py(), work, given)
+    }
+
+    /// The same with results of tools.
+    fn tools_ran<'py>(
+        &self,
+        turn: &Bound<'py, PyAny>,
+        results: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let record = json::from_python(turn, "turn")?;
+        let results = json::from_python(results, "results")?;
+        runtime::start(turn.py(), aggregating::tools_ran(record, results), given)
+    }
+
+    /// Phase 6: what is to be awaited for the decision.
+    fn decide<'py>(&self, rounds: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let rounds_so_far = deciding::rounds(&json::from_python(rounds, "rounds")?);
+        let defaults = Arc::clone(&self.inner);
+        let work = async move {
+            let decided = defaults.decider.decide(&rounds_so_far).await;
+            decided.map(|decision| deciding::decision_value(&decision))
+        };
+        runtime::start(rounds.py(), work, given)
+    }
+}
+
+impl NativeDefaults {
+    pub(super) fn new(inner: Arc<Defaults>) -> Self {
+        Self { inner }
+    }
 }
 
 fn asked(query: &Bound<'_, PyAny>) -> PyResult<shapes::Asked> {
@@ -116,8 +160,8 @@ fn given(py: Python<'_>, outcome: Result<Value, PhaseError>) -> PyResult<Py<PyAn
 /// A phase: the method of an object of Python, or the default.
 #[derive(Debug)]
 pub(super) struct Phase {
-    in_python: bool,
-    defaults: Arc<Defaults>,
+    pub(super) in_python: bool,
+    pub(super) defaults: Arc<Defaults>,
 }
 
 impl Phase {
@@ -134,7 +178,7 @@ impl Phase {
         let defaults = Arc::clone(&self.defaults);
         let answer = host::ask(method, move |py| {
             let module = py.import("modelpool._phases")?;
-            let known = Bound::new(py, NativeDefaults { inner: defaults })?;
+            let known = Bound::new(py, NativeDefaults::new(defaults))?;
             let query = json::to_python(py, &query)?;
             let mut arguments = vec![module.call_method1("query", (query, known))?];
             for value in &further {
@@ -147,7 +191,8 @@ impl Phase {
     }
 }
 
-fn failed(phase: &'static str) -> impl Fn(PyErr) -> PhaseError {
+/// What was raised, as the error of a phase.
+pub(super) fn failed(phase: &'static str) -> impl Fn(PyErr) -> PhaseError {
     move |error| PhaseError {
         phase,
         message: host::words(&error),

@@ -9,9 +9,13 @@ use modelpool_agent::{LlmProvider, Message, ProviderChunk, ProviderStream};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
+use super::failures::raised;
 use super::host;
 use crate::bridge::Pull;
 use crate::{interpreter, json};
+
+/// In the words of errors.
+const WHO: &str = "the provider";
 
 /// An object with `generate_stream`.
 #[derive(Debug)]
@@ -68,12 +72,12 @@ impl Answering {
         };
         let mut pull = match begun {
             Ok(pull) => pull,
-            Err(error) => return Some((vec![Err(failure(&error))], Answering::Ended)),
+            Err(error) => return Some((vec![Err(raised(WHO, &error))], Answering::Ended)),
         };
         match pull.next().await {
             Ok(Some(chunk)) => Some((read(&chunk), Answering::Begun(pull))),
             Ok(None) => None,
-            Err(error) => Some((vec![Err(failure(&error))], Answering::Ended)),
+            Err(error) => Some((vec![Err(raised(WHO, &error))], Answering::Ended)),
         }
     }
 }
@@ -94,37 +98,41 @@ fn begin(messages: &[Message], tools: &[Value], options: &Map<String, Value>) ->
     })
 }
 
-/// A chunk of OpenAI's shape, of which Python has made sure.
 fn read(chunk: &Bytes) -> Chunks {
-    let Ok(mut chunk) = serde_json::from_slice::<Value>(chunk) else {
-        return vec![Err(Error::new(
+    match serde_json::from_slice::<Value>(chunk) {
+        Ok(chunk) => pieces(chunk).into_iter().map(Ok).collect(),
+        Err(_) => vec![Err(Error::new(
             ErrorKind::Protocol,
             "the provider's chunk is no JSON",
-        ))];
-    };
+        ))],
+    }
+}
+
+/// What a chunk of OpenAI's shape says, of which Python has made sure.
+pub(super) fn pieces(mut chunk: Value) -> Vec<ProviderChunk> {
     let mut chunks = Vec::new();
     let delta = chunk.pointer_mut("/choices/0/delta").map(Value::take);
     if let Some(Value::Object(mut delta)) = delta {
         for member in ["reasoning_content", "reasoning"] {
             if let Some(Value::String(thought)) = delta.get(member) {
-                chunks.push(Ok(ProviderChunk::Thinking(thought.clone())));
+                chunks.push(ProviderChunk::Thinking(thought.clone()));
                 delta.shift_remove(member);
             }
         }
         if !delta.is_empty() {
-            chunks.push(Ok(ProviderChunk::Delta(Value::Object(delta))));
+            chunks.push(ProviderChunk::Delta(Value::Object(delta)));
         }
     }
     if let Some(reason) = chunk["choices"][0]["finish_reason"].as_str() {
-        chunks.push(Ok(ProviderChunk::Finish(finish(reason))));
+        chunks.push(ProviderChunk::Finish(finish(reason)));
     }
     if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
-        chunks.push(Ok(ProviderChunk::Usage(used(usage))));
+        chunks.push(ProviderChunk::Usage(used(usage)));
     }
     chunks
 }
 
-fn finish(reason: &str) -> FinishReason {
+pub(super) fn finish(reason: &str) -> FinishReason {
     match reason {
         "stop" => FinishReason::Stop,
         "length" => FinishReason::Length,
@@ -143,25 +151,4 @@ fn used(usage: &Value) -> Usage {
         reasoning_tokens: count(&usage["completion_tokens_details"]["reasoning_tokens"]),
         estimated: false,
     }
-}
-
-/// What the provider raised, of the kind that its class says.
-fn failure(error: &PyErr) -> Error {
-    let code = interpreter::attached(|py| {
-        let code = error.value(py).getattr("code").ok()?;
-        code.extract::<String>().ok()
-    });
-    let kind = match code.flatten().as_deref() {
-        Some("context_length") => ErrorKind::ContextLength { window: None },
-        Some("rate_limited") => ErrorKind::RateLimited { retry_after: None },
-        Some("overloaded") => ErrorKind::Overloaded { retry_after: None },
-        Some("content_filter") => ErrorKind::ContentFilter,
-        Some("invalid_request") => ErrorKind::InvalidRequest,
-        Some("unsupported") => ErrorKind::Unsupported { capability: None },
-        Some("auth") => ErrorKind::Auth,
-        Some("billing") => ErrorKind::Billing,
-        Some("stream_lost") => ErrorKind::StreamLost,
-        _ => ErrorKind::Server,
-    };
-    Error::new(kind, format!("the provider raised {}", host::words(error)))
 }

@@ -16,6 +16,7 @@ use modelpool_agent::context::{
     ContextItem, Document, LeftOut, ManagedContext, Omission, PhaseError, Place, Query, Retrieved,
     SessionContext, Source, TokenDemand,
 };
+use modelpool_agent::tool::ToolDefinition;
 use serde_json::{Map, Value, json};
 
 type Read<T> = Result<T, String>;
@@ -351,6 +352,15 @@ pub(super) fn managed(value: Value, counter: &Counter) -> Read<ManagedContext> {
 
 fn characters(message: &Message) -> u64 {
     message.text().chars().count() as u64
+}
+
+/// A tool in OpenAI's shape.
+pub(super) fn tool_value(tool: &ToolDefinition) -> Value {
+    json!({"type": "function", "function": {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }})
 }
 
 fn members(value: Value, what: &str) -> Read<Map<String, Value>> {

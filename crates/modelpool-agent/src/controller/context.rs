@@ -260,7 +260,7 @@ impl Run {
         }
     }
 
-    async fn tell_phase_error(&self, error: &PhaseError, recovered: bool) {
+    pub(super) async fn tell_phase_error(&self, error: &PhaseError, recovered: bool) {
         let facts = ErrorFacts {
             round: self.round,
             phase: error.phase,

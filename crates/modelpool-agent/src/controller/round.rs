@@ -157,8 +157,11 @@ impl Run {
         while let Some(chunk) = chunks.next().await {
             match chunk {
                 Ok(Chunk::Picked(by)) => {
-                    // A second one goes on with the answer of the first.
-                    self.tell_streaming(&by, began).await;
+                    let continues = began && !by.anew;
+                    if !continues {
+                        self.partial.clear();
+                    }
+                    self.tell_streaming(&by, continues).await;
                     picked = by;
                     began = true;
                 }
@@ -204,7 +207,7 @@ impl Run {
             model_name: Arc::clone(&picked.model_name),
             requirements: picked.requirements.clone(),
             notes: picked.notes.clone(),
-            moved: self.next.1,
+            moved: self.next.1.clone(),
             continues,
         };
         self.tell(AgentEvent::LlmStreaming {
@@ -215,13 +218,7 @@ impl Run {
     }
 
     async fn tell_failure(&self, error: &Error, recovered: bool) {
-        let facts = ErrorFacts {
-            round: self.round,
-            phase: "stream",
-            code: error.code(),
-            model_alias: error.alias().map(Into::into),
-            recovered,
-        };
+        let facts = ErrorFacts::of_call(error, self.round, recovered);
         self.tell_error(error.to_string(), facts).await;
     }
 }

@@ -12,7 +12,7 @@ use super::context::Prepared;
 use super::tools::result_of;
 use crate::aggregate::{Answered, TurnRecord};
 use crate::budget::{Limit, Spent};
-use crate::context::SessionContext;
+use crate::context::{PhaseError, SessionContext};
 use crate::decide::{CallReport, Decision, Move, RoundReport};
 use crate::emitting::Emitter;
 use crate::event::{AgentEvent, ErrorFacts, Stopped, ThinkingFacts, TurnSummary, UpdateFacts};
@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) turn: TurnRecord,
     pub(super) reports: Vec<RoundReport>,
     /// Who answers the next round, and why.
-    pub(super) next: (Move, Option<&'static str>),
+    pub(super) next: (Move, Option<Arc<str>>),
     /// Text of the answer under way.
     pub(super) partial: String,
     /// Results of the tools under way.
@@ -148,22 +148,33 @@ impl Run {
         }
         self.round += 1;
         let (generation, by) = self.answer(prepared).await?;
-        let moved = self.next.1;
-        self.partial.clear();
+        let moved = self.next.1.clone();
         self.last = Some(generation.picked.clone());
         self.learn(prepared, &generation);
         let answered = Answered {
             round: self.round,
-            moved,
+            moved: moved.as_ref(),
             generation: &generation,
         };
-        self.parts.aggregator.answered(&mut self.turn, answered);
+        let aggregator = Arc::clone(&self.parts.aggregator);
+        let noted = aggregator.answered(&mut self.turn, answered).await;
+        self.noted(noted).await?;
+        self.partial.clear();
         let calls = self.run_tools(&generation).await?;
         if !calls.is_empty() {
             self.tell_update("tool_results", "the results of the tools were added", prepared)
                 .await;
         }
         self.decide(prepared, &generation, by, calls).await
+    }
+
+    /// Ends the turn where phase 5 has failed.
+    pub(super) async fn noted(&self, outcome: Result<(), PhaseError>) -> Result<(), End> {
+        if let Err(error) = outcome {
+            self.tell_phase_error(&error, false).await;
+            return Err(End::Failed);
+        }
+        Ok(())
     }
 
     /// Phase 6.
@@ -182,9 +193,13 @@ impl Run {
             finish: generation.finish.clone(),
             calls,
         });
-        let decision = self.parts.decider.decide(&self.reports).await;
-        let Decision::Next { by, because } = decision else {
-            return Ok(false);
+        let (by, because) = match self.parts.decider.decide(&self.reports).await {
+            Ok(Decision::Next { by, because }) => (by, because),
+            Ok(Decision::Stop) => return Ok(false),
+            Err(error) => {
+                self.tell_phase_error(&error, false).await;
+                return Err(End::Failed);
+            }
         };
         let is_empty = self
             .reports
@@ -196,7 +211,7 @@ impl Run {
                 phase: "decide",
                 code: "empty_answer",
                 model_alias: Some(Arc::clone(&generation.picked.alias)),
-                recovered: false,
+                ..ErrorFacts::default()
             };
             let words = format!(
                 "`{}` gave an empty answer, and no stronger model fits",

@@ -9,13 +9,14 @@ use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::run::{End, Run};
+use crate::context::PhaseError;
 use crate::decide::CallReport;
 use crate::event::{AgentEvent, CallFacts, ErrorFacts, ProgressFacts, ResultFacts};
 use crate::tool::{ToolEvent, ToolLimits, ToolResult, ToolSet, run};
 use crate::{Generation, Message, ToolCall};
 
-/// What happens while tools run. Dropping it ends them.
-pub type ToolEvents = Pin<Box<dyn Stream<Item = ToolEvent> + Send>>;
+/// What happens while tools run. An `Err` is the last item, and ends the turn. Dropping it ends them.
+pub type ToolEvents = Pin<Box<dyn Stream<Item = Result<ToolEvent, PhaseError>> + Send>>;
 
 /// Phase 4: runs the calls of one round.
 pub trait ToolRunner: Send + Sync + fmt::Debug {
@@ -32,7 +33,7 @@ pub struct SafeRunner {
 
 impl ToolRunner for SafeRunner {
     fn run(&self, calls: Vec<ToolCall>, tools: &ToolSet, cancelled: CancellationToken) -> ToolEvents {
-        Box::pin(run(calls, tools, self.limits, cancelled))
+        Box::pin(run(calls, tools, self.limits, cancelled).map(Ok))
     }
 }
 
@@ -51,6 +52,13 @@ impl Run {
             .run(calls.clone(), &tools, self.cancelled.clone());
         let mut reports: Vec<Option<CallReport>> = vec![None; calls.len()];
         while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    self.tell_phase_error(&error, false).await;
+                    return Err(End::Failed);
+                }
+            };
             match event {
                 ToolEvent::Started { call } => self.tell_started(&generation.picked.alias, call).await,
                 ToolEvent::Progress { call_id, text } => self.tell_progress(&calls, call_id, text).await,
@@ -77,9 +85,11 @@ impl Run {
         let reports: Vec<CallReport> = reports
             .map(|(report, call)| report.unwrap_or_else(|| missing(call)))
             .collect();
-        let messages = std::mem::take(&mut self.finished);
-        let messages = calls.iter().map(|call| result_of(&messages, call)).collect();
-        self.parts.aggregator.tools_ran(&mut self.turn, messages);
+        let messages = calls.iter().map(|call| result_of(&self.finished, call)).collect();
+        let aggregator = Arc::clone(&self.parts.aggregator);
+        let noted = aggregator.tools_ran(&mut self.turn, messages).await;
+        self.noted(noted).await?;
+        self.finished.clear();
         // One mishap, however many calls had a part in it.
         self.recovered(u32::from(reports.iter().any(|report| report.failed)))?;
         Ok(reports)

@@ -99,7 +99,8 @@ pub struct RoundSummary {
     /// What it was used for: `answer` what the user said, or read `tool_results`.
     pub purpose: &'static str,
     /// Why it was another model than before; null where the pool picked, or the loop stayed.
-    pub moved: Option<&'static str>,
+    #[serde(serialize_with = "super::shared::optional_text")]
+    pub moved: Option<Arc<str>>,
     /// Why it stopped.
     pub finish_reason: Option<String>,
     /// Tokens.

@@ -27,28 +27,38 @@ const DEEPEST: usize = 16;
 /// Items of one list that are kept: no answer has as many calls.
 const MOST_ITEMS: usize = 4096;
 
-/// A message that grows.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
+/// A message that grows, for generators that make one of pieces.
+///
+/// ```
+/// use modelpool_agent::generator::Gathered;
+/// use serde_json::json;
+///
+/// let mut gathered = Gathered::default();
+/// gathered.text("content", "Hel");
+/// gathered.delta(&json!({"content": "lo"}));
+/// assert_eq!(gathered.into_message("1").text(), "Hello");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
     members: Map<String, Value>,
     pub(super) finish: Option<FinishReason>,
 }
 
 impl Gathered {
     /// A delta of OpenAI's shape.
-    pub(super) fn delta(&mut self, delta: &Value) {
+    pub fn delta(&mut self, delta: &Value) {
         if let Value::Object(delta) = delta {
             grow_object(&mut self.members, delta, 0);
         }
     }
 
     /// A member's text grows.
-    pub(super) fn text(&mut self, member: &str, text: &str) {
+    pub fn text(&mut self, member: &str, text: &str) {
         grow_member(&mut self.members, member, &Value::from(text), 0);
     }
 
     /// A whole call.
-    pub(super) fn call(&mut self, call: &ToolCall) {
+    pub fn call(&mut self, call: &ToolCall) {
         let function = serde_json::json!({"name": call.name, "arguments": call.arguments});
         let call = serde_json::json!({"id": call.id, "type": "function", "function": function});
         let calls = self
@@ -60,8 +70,9 @@ impl Gathered {
         }
     }
 
-    /// The message. Calls without an id of their own get one, since their results have to name it.
-    pub(super) fn into_message(mut self, number: &str) -> Message {
+    /// The message. Calls without an id of their own get one that has `number` in it, since their results have to name it.
+    #[must_use]
+    pub fn into_message(mut self, number: &str) -> Message {
         let mut members = Map::new();
         members.insert("role".to_owned(), "assistant".into());
         self.members.shift_remove("role");

@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::tool::ToolDefinition;
 use crate::{Message, ToolCall};
 
+pub use gather::Gathered;
 pub use provider::{LlmProvider, ProviderChunk, ProviderStream};
 pub use streaming::StreamingGenerator;
 
@@ -61,7 +62,8 @@ pub enum Among {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Chunk {
-    /// This model answers from here on. The first chunk; another one follows where another model goes on.
+    /// This model answers from here on. The first chunk; another one follows where another model goes on, or begins
+    /// [anew](Picked::anew).
     Picked(Picked),
     /// What the model thinks.
     Thinking(String),
@@ -82,6 +84,8 @@ pub struct Picked {
     pub requirements: Value,
     /// What was noticed on the way, such as a requirement that was dropped.
     pub notes: Vec<String>,
+    /// It goes on with nothing: what was streamed before is void.
+    pub anew: bool,
 }
 
 /// A whole answer.

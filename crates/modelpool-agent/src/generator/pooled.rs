@@ -80,6 +80,7 @@ impl Asking {
             model_name: entry.map_or_else(|| "".into(), |entry| Arc::clone(&entry.config().model_name)),
             requirements,
             notes: explanation.notes.clone(),
+            anew: false,
         }
     }
 

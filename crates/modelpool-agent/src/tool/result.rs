@@ -21,7 +21,8 @@ pub struct ToolResult {
 impl ToolResult {
     /// A result of at most about `bytes` bytes: where the text is longer, its beginning, and a line that says how
     /// much was left out.
-    pub(super) fn bounded(text: String, failed: bool, bytes: usize, elapsed: Duration) -> Self {
+    #[must_use]
+    pub fn bounded(text: String, failed: bool, bytes: usize, elapsed: Duration) -> Self {
         if text.len() <= bytes {
             return Self {
                 text,

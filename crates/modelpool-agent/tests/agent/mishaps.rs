@@ -1,8 +1,8 @@
 //! What goes wrong in a phase is got over, or said.
 
-use modelpool::{Capabilities, Flag, ModelPool};
+use modelpool::{Capabilities, Flag, ModelPool, Requirements};
 use modelpool_agent::context::SessionContext;
-use modelpool_agent::{AgentController, Limits, Message, Stopped, StreamingGenerator};
+use modelpool_agent::{AgentController, AgentEvent, Limits, Message, Stopped, StreamingGenerator};
 use serde_json::{Value, json};
 
 use crate::stage::{Does, Models, Ran, agent_of, calls, pool_with, ran, says, too_long};
@@ -234,5 +234,52 @@ async fn what_nobody_can_do_names_what_is_missing() {
         words.contains("a lacks") && words.contains("supports_vision"),
         "{words}"
     );
+    let facts = ran.events.iter().find_map(|event| match event {
+        AgentEvent::Error { metadata, .. } => Some(metadata),
+        _ => None,
+    });
+    let facts = facts.unwrap();
+    assert_eq!(facts.missing.len(), 1);
+    assert_eq!(facts.missing[0].alias, "a");
+    assert!(
+        facts.missing[0]
+            .missing
+            .iter()
+            .any(|lack| lack.key == "supports_vision")
+    );
+    assert!(facts.unknown_keys.is_empty() && !facts.input_too_long);
+    let told = ran
+        .events
+        .iter()
+        .find(|event| event.kind() == "error")
+        .unwrap()
+        .to_json();
+    assert_eq!(
+        told["metadata"]["missing"],
+        json!([{"alias": "a", "missing": [
+            {"key": "supports_vision", "wanted": true, "has": false, "provenance": "declared"},
+        ]}])
+    );
     assert!(models.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requirement_that_nobody_knows_is_named() {
+    let models = Models::default();
+    let agent = agent_of(&models, &["a"]);
+    let required = Requirements::from_json(&json!({"suports_vision": true})).unwrap();
+    let ran = Ran::of(agent.stream_run("go", SessionContext::default(), Some(required))).await;
+    let error = ran.events.iter().find(|event| event.kind() == "error").unwrap();
+    assert_eq!(
+        error.to_json()["metadata"]["unknown_keys"],
+        json!([{"key": "suports_vision", "nearest": "supports_vision"}])
+    );
+    // Other errors lack nothing.
+    let failed = crate::stage::ran(&agent_of(&models, &[]), "go").await;
+    assert!(
+        failed
+            .events
+            .iter()
+            .any(|event| event.kind() == "error" && event.to_json()["metadata"]["missing"] == json!([]))
+    );
 }

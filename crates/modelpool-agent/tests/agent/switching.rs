@@ -10,7 +10,9 @@ use crate::stage::{Does, Models, Ran, able, agent_of, calls, pool_with, ran, say
 
 fn moves(ran: &Ran) -> Vec<(&str, Option<&str>)> {
     let streaming = ran.events.iter().filter_map(|event| match event {
-        AgentEvent::LlmStreaming { metadata, .. } => Some((&*metadata.model_alias, metadata.moved)),
+        AgentEvent::LlmStreaming { metadata, .. } => {
+            Some((&*metadata.model_alias, metadata.moved.as_deref()))
+        }
         _ => None,
     });
     streaming.collect()

@@ -95,7 +95,11 @@ impl Show {
         if std::mem::take(&mut self.streamed) {
             self.end_line()?;
         }
-        let why = facts.moved.map(|why| format!(" ({why})")).unwrap_or_default();
+        let why = facts
+            .moved
+            .as_ref()
+            .map(|why| format!(" ({why})"))
+            .unwrap_or_default();
         if facts.round > 1 && why.is_empty() {
             return Ok(());
         }

@@ -38,3 +38,16 @@ fn the_message_names_model_and_status() {
     );
     assert_eq!(error.at(&"other".into()).alias(), Some("fast"));
 }
+
+#[test]
+fn what_would_fail_again_is_left_to_the_next() {
+    let error = |kind| Error::new(kind, "it failed");
+    assert_eq!(error(ErrorKind::Server).verdict(), Verdict::RetrySame);
+    let last = error(ErrorKind::Server).without_retry();
+    assert_eq!((last.verdict(), last.forbids_retry()), (Verdict::FailOver, true));
+    // What nothing would help stays so.
+    assert_eq!(
+        error(ErrorKind::InvalidRequest).without_retry().verdict(),
+        Verdict::Stop
+    );
+}

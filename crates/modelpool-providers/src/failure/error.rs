@@ -1,6 +1,6 @@
 //! The error of a refusal.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use modelpool_core::quota::QuotaReport;
 use modelpool_core::{Error, ErrorKind};
 use serde_json::Value;
@@ -10,6 +10,10 @@ use super::quota::{self, quota_report};
 use super::rules::classify;
 use super::time::made_at;
 use super::waiting::{until_reset, waiting};
+
+/// With `false` the server says that it would fail again; OpenAI's SDK obeys it (`_should_retry` in `openai` 3.54.0 for
+/// Python, read 2026-11-27). `true` changes nothing: when to ask again is decided here.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The error of an answer whose status is not a success. `secrets` are left out of all texts.
 #[must_use]
@@ -26,10 +30,14 @@ pub fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets
         "" => "the upstream refused without saying why".to_owned(),
         said => said.to_owned(),
     };
-    Error::new(kind, message)
+    let error = Error::new(kind, message)
         .with_status(status.as_u16())
         .with_vendor(read.vendor)
-        .with_quota(quota)
+        .with_quota(quota);
+    match headers.get(SHOULD_RETRY).map(|value| value.as_bytes()) {
+        Some(b"false") => error.without_retry(),
+        _ => error,
+    }
 }
 
 /// The error of an error object that came with a success status, or within a stream.
