@@ -15,7 +15,7 @@ use std::time::Duration;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use modelpool::parts::providers::http_transport::Gathered;
+use modelpool::parts::providers::http_transport::JoinedWrites;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
@@ -100,7 +100,7 @@ impl Server {
             let service = service.clone();
             tokio::spawn(InPlace::new(async move {
                 let connection = builder(true)
-                    .serve_connection(Gathered::new(TokioIo::new(stream)), service)
+                    .serve_connection(JoinedWrites::new(TokioIo::new(stream)), service)
                     .into_owned();
                 if let Err(error) = watcher.watch(connection).await {
                     debug!(%error, "connection ended");
@@ -162,7 +162,7 @@ async fn refuse(listener: &TcpListener, service: &Routes) {
         let service = service.clone();
         connections.spawn(async move {
             if let Err(error) = builder(false)
-                .serve_connection(Gathered::new(TokioIo::new(stream)), service)
+                .serve_connection(JoinedWrites::new(TokioIo::new(stream)), service)
                 .await
             {
                 debug!(%error, "connection ended");

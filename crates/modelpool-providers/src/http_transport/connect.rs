@@ -14,12 +14,12 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::connection::Connection;
-use super::gathered::Gathered;
 use super::idle::Server;
+use super::joined_writes::JoinedWrites;
 use super::with_causes;
 
 /// What a connection reads from and writes to.
-pub(super) type Stream = Gathered<MaybeHttpsStream<TokioIo<TcpStream>>>;
+pub(super) type Stream = JoinedWrites<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 /// Makes connections.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Connector {
                 .map_err(|error| failed(with_causes(&error)))?;
             MaybeHttpsStream::Http(stream)
         };
-        Connection::open(Gathered::new(stream))
+        Connection::open(JoinedWrites::new(stream))
             .await
             .map_err(|error| failed(with_causes(&error)))
     }

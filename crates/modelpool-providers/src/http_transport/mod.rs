@@ -13,8 +13,8 @@
 
 mod connect;
 mod connection;
-mod gathered;
 mod idle;
+mod joined_writes;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ use modelpool_core::{BoxFuture, Transport};
 
 use connect::Connector;
 use connection::{Connection, Parts, SendFailure};
-pub use gathered::Gathered;
 use idle::{Idle, Server};
+pub use joined_writes::JoinedWrites;
 
 /// Reaches servers over HTTP/1.1.
 ///

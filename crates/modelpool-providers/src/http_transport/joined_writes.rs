@@ -17,20 +17,20 @@ const MOST_BYTES: usize = 4096;
 ///
 /// ```
 /// use hyper::rt::Write as _;
-/// use modelpool_providers::http_transport::Gathered;
+/// use modelpool_providers::http_transport::JoinedWrites;
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let stream = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
-/// assert!(Gathered::new(hyper_util::rt::TokioIo::new(stream)).is_write_vectored());
+/// assert!(JoinedWrites::new(hyper_util::rt::TokioIo::new(stream)).is_write_vectored());
 /// # std::io::Result::Ok(()) })?;
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
-pub struct Gathered<S> {
+pub struct JoinedWrites<S> {
     stream: S,
 }
 
-impl<S> Gathered<S> {
+impl<S> JoinedWrites<S> {
     /// Writes to `stream`.
     #[must_use]
     pub fn new(stream: S) -> Self {
@@ -38,7 +38,7 @@ impl<S> Gathered<S> {
     }
 }
 
-impl<S: Read + Unpin> Read for Gathered<S> {
+impl<S: Read + Unpin> Read for JoinedWrites<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -48,7 +48,7 @@ impl<S: Read + Unpin> Read for Gathered<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for Gathered<S> {
+impl<S: Write + Unpin> Write for JoinedWrites<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -119,14 +119,14 @@ mod tests {
     }
 
     fn written(slices: &[&[u8]], takes: usize) -> (usize, Vec<Vec<u8>>) {
-        let mut gathered = Gathered::new(Slow {
+        let mut joined = JoinedWrites::new(Slow {
             takes,
             writes: Vec::new(),
         });
         let slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
         let mut context = Context::from_waker(std::task::Waker::noop());
-        match Pin::new(&mut gathered).poll_write_vectored(&mut context, &slices) {
-            Poll::Ready(Ok(taken)) => (taken, gathered.stream.writes),
+        match Pin::new(&mut joined).poll_write_vectored(&mut context, &slices) {
+            Poll::Ready(Ok(taken)) => (taken, joined.stream.writes),
             other => panic!("{other:?}"),
         }
     }
