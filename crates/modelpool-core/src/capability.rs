@@ -6,6 +6,7 @@
 //! [`Provenance`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::clock::UnixMillis;
 use crate::nearest::did_you_mean;
-use crate::price::Price;
+use crate::price::{self, Price};
 
 /// A built-in yes/no capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -292,7 +293,8 @@ impl<T> Fact<T> {
 pub struct Capabilities {
     flags: [Fact<Support>; Flag::ALL.len()],
     numbers: [Fact<f64>; Numeric::ALL.len()],
-    price: Option<Fact<Price>>,
+    /// Shared with the calls under way, which are billed by it.
+    price: Option<Fact<Arc<Price>>>,
     /// Sorted by key.
     custom: Vec<(Box<str>, Fact<Value>)>,
 }
@@ -372,12 +374,21 @@ impl Capabilities {
     /// Sets the price with its provenance, and the one number models are compared by.
     #[must_use]
     pub fn with_price(mut self, fact: Fact<Price>) -> Self {
-        self.price = Some(fact);
+        let Fact {
+            value,
+            provenance,
+            at,
+        } = fact;
         let blended = Fact {
-            value: fact.value.blended_per_1k(),
-            provenance: fact.provenance,
-            at: fact.at,
+            value: value.blended_per_1k(),
+            provenance,
+            at,
         };
+        self.price = Some(Fact {
+            value: Arc::new(value),
+            provenance,
+            at,
+        });
         self.with_number(Numeric::CostPer1kTokens, blended)
     }
 
@@ -413,8 +424,26 @@ impl Capabilities {
 
     /// The price, where somebody or the catalog said it. Default prices rank models but are never billed.
     #[must_use]
-    pub fn declared_price(&self) -> Option<Price> {
-        self.price.map(|fact| fact.value)
+    pub fn declared_price(&self) -> Option<&Price> {
+        self.price.as_ref().map(|fact| &*fact.value)
+    }
+
+    /// The same, to keep while a call is under way.
+    #[must_use]
+    pub fn shared_price(&self) -> Option<Arc<Price>> {
+        self.price.as_ref().map(|fact| Arc::clone(&fact.value))
+    }
+
+    /// What it costs for ranking with so many input tokens, in US dollars per thousand tokens: the number
+    /// `cost_per_1k_tokens`, or that of the tier such a call would be in.
+    #[must_use]
+    pub fn cost_per_1k_at(&self, input_tokens: u64) -> f64 {
+        let price = self.declared_price();
+        let tier = price.filter(|price| price.tier_at(input_tokens).is_some());
+        tier.map_or_else(
+            || self.number(Numeric::CostPer1kTokens).value,
+            |price| price.blended_per_1k_at(input_tokens),
+        )
     }
 
     /// The custom capability `key`.
@@ -471,6 +500,13 @@ impl Capabilities {
         let mut capabilities = Self::new();
         let mut mistakes = Vec::new();
         for (key, value) in members {
+            if key == "price" {
+                match price::read(value) {
+                    Ok(price) => capabilities = capabilities.price(price),
+                    Err(wrong) => mistakes.extend(wrong.into_iter().map(CapabilityError::of_price)),
+                }
+                continue;
+            }
             match capabilities.read_member(key, value) {
                 Ok(read) => capabilities = read,
                 Err(mistake) => mistakes.push(mistake),
@@ -514,11 +550,6 @@ impl Capabilities {
                 .as_f64()
                 .map(|dollars| read.cost_per_1k_tokens(dollars))
                 .ok_or_else(|| wrong("US dollars per thousand tokens")),
-            "price" => serde_json::from_value(value.clone())
-                .map(|price| read.price(price))
-                .map_err(|_| {
-                    wrong("{input, output, cached_input (optional)} in US dollars per million tokens")
-                }),
             "custom" | "custom_capabilities" => {
                 let members = value
                     .as_object()
@@ -567,10 +598,8 @@ impl Capabilities {
                 check_number(numeric.key(), self.number(numeric).value);
             }
         }
-        if let Some(Fact { value: price, .. }) = self.price {
-            check_number("price.input", price.input);
-            check_number("price.output", price.output);
-            check_number("price.cached_input", price.cached_input.unwrap_or(0.0));
+        if let Some(price) = self.declared_price() {
+            mistakes.extend(price::check(price).into_iter().map(CapabilityError::of_price));
         }
         for (key, _) in &self.custom {
             let path = format!("custom.{key}");
@@ -625,7 +654,7 @@ impl Serialize for Capabilities {
             map.serialize_entry(numeric.key(), &number_json(self.number(numeric).value))?;
         }
         if let Some(fact) = &self.price {
-            map.serialize_entry("price", &fact.value)?;
+            map.serialize_entry("price", &*fact.value)?;
         }
         let custom: serde_json::Map<String, Value> = self
             .custom
@@ -652,6 +681,11 @@ impl CapabilityError {
             path: path.into(),
             message: message.into(),
         }
+    }
+
+    fn of_price((path, message): price::Mistake) -> Self {
+        let separator = if path.is_empty() { "" } else { "." };
+        Self::new(format!("price{separator}{path}"), message)
     }
 }
 
@@ -716,7 +750,7 @@ mod tests {
             "supports_tools": "yes",
             "context_window": -1,
             "cost_per_1k_tokens": 0.1,
-            "price": {"input": 1},
+            "price": {"input": 1, "outputs": 2, "tiers": [{"input": 1, "output": "x"}]},
             "runs_locally": true,
             "custom": {"supports_vision": true, "alias": 1},
         }))
@@ -727,7 +761,10 @@ mod tests {
             [
                 "supports_tools",
                 "context_window",
-                "price",
+                "price.outputs",
+                "price.output",
+                "price.tiers[0].above_input_tokens",
+                "price.tiers[0].output",
                 "runs_locally",
                 "price",
                 "custom.alias",
@@ -735,7 +772,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            mistakes[3].message,
+            mistakes[6].message,
             "not a built-in capability; capabilities of your own go under `custom`"
         );
     }
@@ -749,7 +786,7 @@ mod tests {
         let price = Price {
             input: -1.0,
             output: 1.0,
-            cached_input: None,
+            ..Price::default()
         };
         assert_eq!(Capabilities::new().price(price).check()[0].path, "price.input");
     }

@@ -150,10 +150,12 @@ struct UnderWay {
     model_name: Arc<str>,
     began: Instant,
     first_output: Option<Duration>,
-    price: Option<Price>,
+    price: Option<Arc<Price>>,
     /// Input tokens and what of the output was seen, for the estimate where no usage came.
     estimate: Usage,
     usage: Option<Usage>,
+    /// Output tokens of the estimate when the vendor last said what was used.
+    seen_when_told: u64,
     in_flight: InFlight,
     grant: Grant,
     span: Option<SpanId>,
@@ -207,13 +209,14 @@ impl Settling {
             model_name: call.model_name,
             began: Instant::now(),
             first_output: None,
-            price: config.capabilities.declared_price(),
+            price: config.capabilities.shared_price(),
             estimate: Usage {
                 input_tokens: call.input_tokens,
                 estimated: true,
                 ..Usage::default()
             },
             usage: None,
+            seen_when_told: 0,
             in_flight: call.entry.live().enter(),
             grant: call.grant,
             span: call.span,
@@ -230,13 +233,14 @@ impl Settling {
     pub(crate) fn used(&mut self, number: CallNumber, usage: Usage) {
         if let Some(call) = self.call(number) {
             call.usage = Some(usage);
+            call.seen_when_told = call.estimate.output_tokens;
         }
     }
 
     /// Output was seen: about this many tokens, for the estimate where no usage comes.
     pub(crate) fn saw_output(&mut self, number: CallNumber, tokens: u64) {
         let Some(call) = self.call(number) else { return };
-        call.estimate.output_tokens += tokens;
+        call.estimate.output_tokens = call.estimate.output_tokens.saturating_add(tokens);
         if call.first_output.is_none() {
             let now = Instant::now();
             call.first_output = Some(now.duration_since(call.began));
@@ -305,8 +309,11 @@ impl Settling {
         let latency = now.duration_since(call.began);
         // A call that failed without output, and without usage, used nothing that is billed.
         let seen = call.usage.is_some() || call.estimate.output_tokens > 0 || error.is_none();
-        let usage = seen.then(|| call.usage_or_estimate());
-        let cost_usd = usage.and_then(|usage| call.price.map(|price| price.cost_usd(&usage)));
+        let usage = seen.then(|| match error {
+            None => call.usage_or_estimate(),
+            Some(_) => call.usage_when_broken_off(),
+        });
+        let cost_usd = usage.and_then(|usage| call.price.as_ref().map(|price| price.cost_usd(&usage)));
         let used = usage.unwrap_or_default();
         if error.is_none() {
             call.live
@@ -320,6 +327,8 @@ impl Settling {
                 input_tokens: used.input_tokens,
                 output_tokens: used.output_tokens,
                 cached_input_tokens: used.cached_input_tokens,
+                cache_write_tokens: used.cache_write_tokens,
+                images: used.images,
                 cost_usd,
                 streamed: settlement.stream,
             },
@@ -375,9 +384,24 @@ impl UnderWay {
         self.usage.unwrap_or(self.estimate)
     }
 
+    /// Some wires say at the beginning what the input used, and at the end what the output did. Where the end is
+    /// missing, what was seen since is added: it is billed all the same.
+    fn usage_when_broken_off(&self) -> Usage {
+        let told = self.usage_or_estimate();
+        let since = self.estimate.output_tokens.saturating_sub(self.seen_when_told);
+        if self.usage.is_none() || since == 0 {
+            return told;
+        }
+        Usage {
+            output_tokens: told.output_tokens.saturating_add(since),
+            estimated: true,
+            ..told
+        }
+    }
+
     fn cost_usd(&self) -> Option<f64> {
         let usage = self.usage_or_estimate();
-        self.price.map(|price| price.cost_usd(&usage))
+        self.price.as_ref().map(|price| price.cost_usd(&usage))
     }
 }
 

@@ -22,8 +22,8 @@ use modelpool_core::plan::{Plan, Target};
 use modelpool_core::requirement::Bound;
 use modelpool_core::snapshot::ModelSet;
 use modelpool_core::{
-    Error, ErrorKind, Flag, ModelEntry, ModelIndex, Numeric, Operation, Requirements, Support, Timeouts,
-    Usage, Verdict,
+    Error, ErrorKind, Expected, Flag, ModelEntry, ModelIndex, Numeric, Operation, Requirements, Support,
+    Timeouts, Verdict,
 };
 use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
@@ -263,12 +263,15 @@ impl Walk {
         let Some(price) = self.entry(index).config().capabilities.declared_price() else {
             return false;
         };
-        let usage = Usage {
-            input_tokens: self.call.facts.input_tokens,
-            output_tokens: self.expected_output(index),
-            ..Usage::default()
+        let facts = &self.call.facts;
+        let each = u64::from(facts.choices.max(1));
+        let expected = Expected {
+            input_tokens: facts.input_tokens,
+            output_tokens: self.expected_output(index).saturating_mul(each),
+            images: if facts.operation.makes_images() { each } else { 0 },
+            keeps_for_an_hour: price.keeps_for_an_hour() && self.call.asks_to_keep_for_an_hour(),
         };
-        self.settling.cost_usd().unwrap_or(0.0) + price.cost_usd(&usage) <= most
+        self.settling.cost_usd().unwrap_or(0.0) + price.most_usd(expected) <= most
     }
 
     /// Output tokens to reckon with: what the caller allows, else what this model seldom exceeds.

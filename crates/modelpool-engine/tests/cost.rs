@@ -15,7 +15,7 @@ fn price(output: f64) -> Capabilities {
     let price = Price {
         input: 0.0,
         output,
-        cached_input: None,
+        ..Price::default()
     };
     Capabilities::new().context_window(100_000).price(price)
 }

@@ -10,7 +10,7 @@ use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage}
 use serde_json::Value;
 
 use crate::exchange::{Answered, Exchange};
-use crate::json::{self, Count, Presence, lenient_object};
+use crate::json::{self, Count, Items, Presence, lenient_object};
 use crate::translate::error_of;
 use crate::wire::Broken;
 
@@ -29,12 +29,13 @@ lenient_object! {
 lenient_object! {
     struct Details<'a> {
         cached: Count = "cached_tokens",
+        written: Count = "cache_write_tokens",
     }
 }
 
 lenient_object! {
     struct PassedAnswer<'a> {
-        data: Presence = "data",
+        data: Items = "data",
         results: Presence = "results",
         usage: PassedUsage<'a> = "usage",
         error: Option<&'a str> = "error",
@@ -54,10 +55,20 @@ impl PassedUsage<'_> {
         let usage = Usage {
             input_tokens,
             cached_input_tokens: self.details.cached.0.min(input_tokens),
+            cache_write_tokens: self.details.written.0.min(input_tokens),
             output_tokens,
             ..Usage::default()
         };
         (usage.total_tokens() > 0).then_some(usage)
+    }
+}
+
+/// Images are counted by themselves, since there are vendors who bill by them and count no tokens.
+fn with_images(counted: Option<Usage>, images: u64) -> Usage {
+    Usage {
+        images,
+        estimated: counted.is_none(),
+        ..counted.unwrap_or_default()
     }
 }
 
@@ -98,6 +109,14 @@ pub(crate) async fn answer(
     let (head, bytes) = answered.whole(request.limits.idle).await?;
     let usage =
         read(request.facts.operation, kind, &bytes).map_err(|broken| error_of(broken, exchange.secrets()))?;
+    // What was not counted is what it was reckoned to be.
+    let usage = usage.map(|usage| match usage.estimated {
+        true => Usage {
+            input_tokens: request.facts.input_tokens,
+            ..usage
+        },
+        false => usage,
+    });
     Ok(Reply {
         head,
         body: ReplyBody::Whole(WholeReply {
@@ -152,7 +171,8 @@ fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>,
     }
     match needed {
         Some("results") if !answer.results.0 => protocol("the answer has no `results`".to_owned()),
-        Some("data") if !answer.data.0 => protocol("the answer has no `data`".to_owned()),
+        Some("data") if !answer.data.present => protocol("the answer has no `data`".to_owned()),
+        Some("data") => Ok(Some(with_images(answer.usage.counts(), answer.data.count))),
         _ => Ok(answer.usage.counts()),
     }
 }

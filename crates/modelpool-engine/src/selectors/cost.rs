@@ -1,7 +1,8 @@
 //! The cheapest model, whatever the request prefers.
 //!
 //! **Rule.** score = −*c*, where *c* is what the model costs for ranking, in US dollars per
-//! thousand tokens, ≥ 0: (3 × input + output) / 4 of its price.
+//! thousand tokens, ≥ 0: (3 × input + output) / 4 of its price, in the tier that the request's
+//! estimated input tokens are in.
 //!
 //! **Source.** Ours; the weights of input and output are the usual mix of a conversation.
 //!
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use modelpool_core::ranking::tie_break;
 use modelpool_core::snapshot::ModelIndex;
-use modelpool_core::{Candidate, Candidates, Numeric, Ranking, SelectContext, Selector, SelectorError};
+use modelpool_core::{Candidate, Candidates, Ranking, SelectContext, Selector, SelectorError};
 
 use super::{Kind, phrase};
 
@@ -43,8 +44,9 @@ impl Selector for Cost {
         candidates: &Candidates<'_>,
         context: &SelectContext<'_>,
     ) -> Result<Ranking, SelectorError> {
+        let score = |candidate: Candidate<'_>| score(candidate, context);
         Ok(Ranking::by_score(candidates, context, score, |candidate, _| {
-            phrase::cost(candidate)
+            phrase::cost(candidate, context)
         }))
     }
 
@@ -62,9 +64,10 @@ pub(super) fn cheapest<'a>(
     candidates: &Candidates<'a>,
     context: &SelectContext<'_>,
 ) -> Option<Candidate<'a>> {
+    let input_tokens = context.facts.input_tokens;
     let mut best: Option<(Candidate<'a>, f64)> = None;
     for candidate in candidates.iter() {
-        let cost = candidate.number(Numeric::CostPer1kTokens);
+        let cost = candidate.cost_per_1k_at(input_tokens);
         if let Some((leader, least)) = best {
             // Most are dearer than the leader, and done with after one comparison.
             if cost > least || (cost == least && tie_break(candidate, leader, context).is_gt()) {
@@ -77,8 +80,8 @@ pub(super) fn cheapest<'a>(
 }
 
 /// Subtracting, where negating would tell a cost of 0 from one of -0.
-fn score(candidate: Candidate<'_>) -> f64 {
-    0.0 - candidate.number(Numeric::CostPer1kTokens)
+fn score(candidate: Candidate<'_>, context: &SelectContext<'_>) -> f64 {
+    0.0 - candidate.cost_per_1k_at(context.facts.input_tokens)
 }
 
 #[cfg(test)]
@@ -93,7 +96,7 @@ mod tests {
         let price = Price {
             input: 1.0,
             output: 5.0,
-            cached_input: None,
+            ..Price::default()
         };
         let pool = TestPool::new()
             .model(

@@ -5,6 +5,7 @@ use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
 
+use crate::counts::output_with_reasoning;
 use crate::failure::from_object;
 use crate::json::{self, Count, Presence, Text, lenient_object};
 
@@ -13,6 +14,7 @@ lenient_object! {
     struct WireUsage<'a> {
         prompt_tokens: Count = "prompt_tokens",
         completion_tokens: Count = "completion_tokens",
+        total_tokens: Count = "total_tokens",
         prompt_details: WirePromptDetails<'a> = "prompt_tokens_details",
         completion_details: WireCompletionDetails<'a> = "completion_tokens_details",
         cache_hits: Count = "prompt_cache_hit_tokens", // DeepSeek's name of the cached ones
@@ -23,6 +25,8 @@ lenient_object! {
 lenient_object! {
     struct WirePromptDetails<'a> {
         cached_tokens: Count = "cached_tokens",
+        written: Count = "cache_write_tokens", // OpenAI's name, and OpenRouter's
+        created: Count = "cache_creation_input_tokens", // Qwen's
     }
 }
 
@@ -50,22 +54,27 @@ lenient_object! {
 impl WireUsage<'_> {
     /// `None` where the vendor sent the object without counts.
     pub(super) fn counts(&self) -> Option<Usage> {
+        let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
+        let reasoning = self.completion_details.reasoning_tokens.0;
+        let output = output_with_reasoning(prompt, completion, reasoning, self.total_tokens.0);
         let usage = Usage {
-            input_tokens: self.prompt_tokens.0,
+            input_tokens: prompt,
             cached_input_tokens: self
                 .prompt_details
                 .cached_tokens
                 .0
                 .max(self.cache_hits.0)
                 .max(self.cached.0)
-                .min(self.prompt_tokens.0),
-            output_tokens: self.completion_tokens.0,
-            reasoning_tokens: self
-                .completion_details
-                .reasoning_tokens
+                .min(prompt),
+            cache_write_tokens: self
+                .prompt_details
+                .written
                 .0
-                .min(self.completion_tokens.0),
-            estimated: false,
+                .max(self.prompt_details.created.0)
+                .min(prompt),
+            output_tokens: output,
+            reasoning_tokens: reasoning.min(output),
+            ..Usage::default()
         };
         (usage.total_tokens() > 0).then_some(usage)
     }
@@ -161,7 +170,7 @@ mod tests {
             cached_input_tokens: 4,
             output_tokens: 5,
             reasoning_tokens: 2,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(reply.usage, Some(expected));
         assert_eq!(chat(r#"{"choices":[{}],"usage":null}"#).unwrap().usage, None);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::object::{self, Identity, Status};
 use super::reasoning::{self, Said};
 use super::value::{count, list, member, text};
+use crate::counts::output_with_reasoning;
 use crate::neutral::{Answer, Choice, Content, Head, Signature, Text, ToolCall, made_up_id};
 use crate::wire::Broken;
 
@@ -58,12 +59,15 @@ pub(super) fn head(response: &Value) -> Head {
 pub(super) fn usage(response: &Value) -> Option<Usage> {
     let usage = member(response, "usage")?;
     let (input, output) = (count(&usage["input_tokens"]), count(&usage["output_tokens"]));
+    let reasoning = count(&usage["output_tokens_details"]["reasoning_tokens"]);
+    let output = output_with_reasoning(input, output, reasoning, count(&usage["total_tokens"]));
     let usage = Usage {
         input_tokens: input,
         cached_input_tokens: count(&usage["input_tokens_details"]["cached_tokens"]).min(input),
+        cache_write_tokens: count(&usage["input_tokens_details"]["cache_write_tokens"]).min(input),
         output_tokens: output,
-        reasoning_tokens: count(&usage["output_tokens_details"]["reasoning_tokens"]).min(output),
-        estimated: false,
+        reasoning_tokens: reasoning.min(output),
+        ..Usage::default()
     };
     (usage.total_tokens() > 0).then_some(usage)
 }
