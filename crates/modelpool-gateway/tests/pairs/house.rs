@@ -90,6 +90,11 @@ impl Pairs {
         self.add_with(alias, wire, able().supports(Flag::Prefill)).await;
     }
 
+    /// The same, at a price.
+    pub(crate) async fn add_priced(&mut self, alias: &str, wire: Wire, price: modelpool::Price) {
+        self.add_with(alias, wire, able().price(price)).await;
+    }
+
     async fn add_with(&mut self, alias: &str, wire: Wire, capabilities: Capabilities) {
         let upstream = Upstream::start(wire).await.unwrap();
         let config = ModelConfig::new(alias, wire.provider(), wire.model_name())
