@@ -238,6 +238,29 @@ mod tests {
     }
 
     #[test]
+    fn images_are_counted_whatever_else_is() {
+        let read = |body: &str| {
+            read(Operation::Images, Kind::Json, body.as_bytes())
+                .unwrap()
+                .unwrap()
+        };
+        let counted = read(
+            r#"{"data":[{"b64_json":"x"},{"b64_json":"[,]"}],"usage":{"input_tokens":5,"output_tokens":9,
+                "input_tokens_details":{"cache_write_tokens":4}}}"#,
+        );
+        let expected = Usage {
+            input_tokens: 5,
+            cache_write_tokens: 4,
+            output_tokens: 9,
+            images: 2,
+            ..Usage::default()
+        };
+        assert_eq!(counted, expected);
+        let uncounted = read(r#"{"data":[{"url":"x"}]}"#);
+        assert_eq!((uncounted.images, uncounted.estimated), (1, true));
+    }
+
+    #[test]
     fn what_is_no_answer_is_an_error() {
         let error = r#"{"error":{"message":"no"}}"#;
         for (operation, kind, body, expected) in [

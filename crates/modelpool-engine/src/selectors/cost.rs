@@ -86,9 +86,10 @@ fn score(candidate: Candidate<'_>, context: &SelectContext<'_>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Capability;
     use super::super::test_pool::TestPool;
     use super::*;
-    use modelpool_core::{Capabilities, Flag, Price};
+    use modelpool_core::{Capabilities, Flag, Price, PriceTier, RequestFacts};
     use serde_json::json;
 
     #[test]
@@ -109,5 +110,47 @@ mod tests {
             .prefer(json!({"supports_vision": true}));
         assert_eq!(pool.order(Cost), ["plain", "vision"]);
         assert_eq!(pool.reasons(Cost)[0], "$0.002 per 1k tokens");
+    }
+
+    #[test]
+    fn the_price_is_that_of_the_size_of_the_request() {
+        let tier = PriceTier {
+            above_input_tokens: 200_000,
+            input: 4.0,
+            output: 18.0,
+            ..PriceTier::default()
+        };
+        let stepped = Price {
+            input: 2.0,
+            output: 12.0,
+            tiers: vec![tier],
+            ..Price::default()
+        };
+        let even = Price {
+            input: 3.0,
+            output: 15.0,
+            ..Price::default()
+        };
+        let pool = |input_tokens| {
+            TestPool::new()
+                .model("even", Capabilities::new().price(even.clone()))
+                .model("stepped", Capabilities::new().price(stepped.clone()))
+                .facts(RequestFacts {
+                    input_tokens,
+                    ..RequestFacts::default()
+                })
+        };
+        for (input_tokens, order, reason) in [
+            (200_000, ["stepped", "even"], "$0.0045 per 1k tokens"),
+            (200_001, ["even", "stepped"], "$0.006 per 1k tokens"),
+        ] {
+            assert_eq!(pool(input_tokens).order(Cost), order);
+            assert_eq!(pool(input_tokens).order(Capability), order);
+            assert_eq!(pool(input_tokens).reasons(Cost)[0], reason);
+        }
+        assert_eq!(
+            pool(200_001).reasons(Cost)[1],
+            "$0.0075 per 1k tokens above 200000 input tokens"
+        );
     }
 }

@@ -157,6 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_read_under_every_vendors_names() {
+        let used = |usage: &str| {
+            let body = format!(r#"{{"choices":[{{"finish_reason":"stop"}}],"usage":{usage}}}"#);
+            read(Operation::Chat, body.into(), &[]).unwrap().usage.unwrap()
+        };
+        // What xAI billed: https://github.com/Wei-Shaw/sub2api/issues/5771
+        let grok = used(
+            r#"{"prompt_tokens":10120,"completion_tokens":1499,"total_tokens":14428,
+                "prompt_tokens_details":{"cached_tokens":128},"completion_tokens_details":{"reasoning_tokens":2809}}"#,
+        );
+        assert_eq!((grok.output_tokens, grok.reasoning_tokens), (4308, 2809));
+        for name in ["cache_write_tokens", "cache_creation_input_tokens"] {
+            let written = used(&format!(
+                r#"{{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{{"{name}":8}}}}"#
+            ));
+            assert_eq!(written.cache_write_tokens, 8, "{name}");
+        }
+    }
+
+    #[test]
     fn usage_and_finish_reason_are_read() {
         let reply = chat(
             r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"length"}],
