@@ -434,6 +434,13 @@ impl Capabilities {
         self.price.as_ref().map(|fact| Arc::clone(&fact.value))
     }
 
+    /// Whether the price is the user's own word.
+    #[must_use]
+    pub fn price_is_declared(&self) -> bool {
+        let fact = self.price.as_ref();
+        fact.is_some_and(|fact| fact.provenance == Provenance::Declared)
+    }
+
     /// What it costs for ranking with so many input tokens, in US dollars per thousand tokens: the number
     /// `cost_per_1k_tokens`, or that of the tier such a call would be in.
     #[must_use]

@@ -279,25 +279,36 @@ impl Rates {
         rates.fold(self.output, f64::max)
     }
 
-    /// Counts that contradict each other (more cached than there was) are cut to what there was.
+    /// Counts that contradict each other (more cached than there was) are cut to what there was. What is not billed is
+    /// fresh, and only if there is more of it cached or written.
     fn input_usd(&self, usage: &Usage) -> f64 {
         let cached = usage.cached_input_tokens.min(usage.input_tokens);
         let written = usage.cache_write_tokens.min(usage.input_tokens - cached);
         let for_an_hour = usage.cache_write_1h_tokens.min(written);
-        let fresh = usage.input_tokens - cached - written;
+        let mut unbilled = usage.unbilled_input_tokens;
+        let mut billed = |tokens: u64| {
+            let free = tokens.min(unbilled);
+            unbilled -= free;
+            tokens - free
+        };
+        let fresh = billed(usage.input_tokens - cached - written);
+        let cached = billed(cached);
+        let short = billed(written - for_an_hour);
+        let for_an_hour = billed(for_an_hour);
         let cache_write = self.cache_write.unwrap_or(self.input);
         millionths(fresh, self.input)
             + millionths(cached, self.cached_input.unwrap_or(self.input))
-            + millionths(written - for_an_hour, cache_write)
+            + millionths(short, cache_write)
             + millionths(for_an_hour, self.cache_write_1h.unwrap_or(cache_write))
     }
 
     fn output_usd(&self, usage: &Usage) -> f64 {
-        let reasoning = usage.reasoning_tokens.min(usage.output_tokens);
+        let output = usage.output_tokens.saturating_sub(usage.unbilled_output_tokens);
+        let reasoning = usage.reasoning_tokens.min(output);
         match self.output_after_reasoning {
-            Some(rate) if reasoning > 0 => millionths(usage.output_tokens, rate),
+            Some(rate) if reasoning > 0 => millionths(output, rate),
             _ => {
-                millionths(usage.output_tokens - reasoning, self.output)
+                millionths(output - reasoning, self.output)
                     + millionths(reasoning, self.reasoning.unwrap_or(self.output))
             }
         }

@@ -151,6 +151,7 @@ struct UnderWay {
     began: Instant,
     first_output: Option<Duration>,
     price: Option<Arc<Price>>,
+    price_is_declared: bool,
     /// Input tokens and what of the output was seen, for the estimate where no usage came.
     estimate: Usage,
     usage: Option<Usage>,
@@ -210,6 +211,7 @@ impl Settling {
             began: Instant::now(),
             first_output: None,
             price: config.capabilities.shared_price(),
+            price_is_declared: config.capabilities.price_is_declared(),
             estimate: Usage {
                 input_tokens: call.input_tokens,
                 estimated: true,
@@ -313,7 +315,7 @@ impl Settling {
             None => call.usage_or_estimate(),
             Some(_) => call.usage_when_broken_off(),
         });
-        let cost_usd = usage.and_then(|usage| call.price.as_ref().map(|price| price.cost_usd(&usage)));
+        let cost_usd = usage.and_then(|usage| call.cost_of(&usage));
         let used = usage.unwrap_or_default();
         if error.is_none() {
             call.live
@@ -394,14 +396,20 @@ impl UnderWay {
         }
         Usage {
             output_tokens: told.output_tokens.saturating_add(since),
+            told_nano_usd: None,
             estimated: true,
             ..told
         }
     }
 
     fn cost_usd(&self) -> Option<f64> {
-        let usage = self.usage_or_estimate();
-        self.price.as_ref().map(|price| price.cost_usd(&usage))
+        self.cost_of(&self.usage_or_estimate())
+    }
+
+    /// What the user declared comes first, then what the vendor says the call cost, then list prices.
+    fn cost_of(&self, usage: &Usage) -> Option<f64> {
+        let told = usage.told_usd().filter(|_| !self.price_is_declared);
+        told.or_else(|| self.price.as_ref().map(|price| price.cost_usd(usage)))
     }
 }
 

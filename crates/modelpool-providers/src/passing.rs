@@ -9,6 +9,7 @@ use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage};
 use serde_json::Value;
 
+use crate::counts::ToldCost;
 use crate::exchange::{Answered, Exchange};
 use crate::json::{self, Count, Items, Presence, lenient_object};
 use crate::translate::error_of;
@@ -23,6 +24,9 @@ lenient_object! {
         completion: Count = "completion_tokens",
         total: Count = "total_tokens",
         details: Details<'a> = "input_tokens_details",
+        ticks: Option<&'a str> = "cost_in_usd_ticks",
+        cost: Option<&'a str> = "cost",
+        is_byok: Option<&'a str> = "is_byok",
     }
 }
 
@@ -43,7 +47,7 @@ lenient_object! {
 }
 
 impl PassedUsage<'_> {
-    /// `None` where nothing is counted in tokens.
+    /// `None` where nothing is counted in tokens, nor in dollars.
     fn counts(&self) -> Option<Usage> {
         let output_tokens = self.output.0.max(self.completion.0);
         let input = self.input.0.max(self.prompt.0);
@@ -57,9 +61,15 @@ impl PassedUsage<'_> {
             cached_input_tokens: self.details.cached.0.min(input_tokens),
             cache_write_tokens: self.details.written.0.min(input_tokens),
             output_tokens,
+            told_nano_usd: ToldCost {
+                ticks: self.ticks,
+                cost: self.cost,
+                is_byok: self.is_byok,
+            }
+            .nano_usd(),
             ..Usage::default()
         };
-        (usage.total_tokens() > 0).then_some(usage)
+        (usage.total_tokens() > 0 || usage.told_nano_usd.is_some()).then_some(usage)
     }
 }
 

@@ -72,6 +72,7 @@ from ._mcp import McpError, McpServer
 from ._native import ModelCapabilities, ModelConfig, __version__
 from ._phases import ContextEngine, ContextManager, ContextProcessor, Query
 from ._pool import ModelPool
+from ._prices import Price, PriceTier
 from ._providers import LLMProvider, PoolProvider, ProviderFactory
 from ._runs import AgentRun, SyncAgentRun
 from ._selectors import CapabilityBasedSelector, CostAwareSelector, LatencyAwareSelector, ModelSelector
@@ -130,6 +131,8 @@ __all__ = [
     "PoolProvider",
     "PoolStateError",
     "PrefillRefusedError",
+    "Price",
+    "PriceTier",
     "ProtocolError",
     "ProviderFactory",
     "Query",

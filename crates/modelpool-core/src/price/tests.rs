@@ -146,6 +146,27 @@ fn tokens_read_from_a_cache_count_towards_the_tier_and_output_does_not() {
 }
 
 #[test]
+fn what_is_counted_and_not_billed_is_not_billed() {
+    let usage = Usage {
+        unbilled_input_tokens: 500_000,
+        unbilled_output_tokens: 250_000,
+        ..one_of_each()
+    };
+    close(full().cost_usd(&usage), 654_321.0 - 0.5 - 5.0);
+    let all = Usage {
+        unbilled_input_tokens: u64::MAX,
+        unbilled_output_tokens: u64::MAX,
+        ..one_of_each()
+    };
+    close(full().cost_usd(&all), 0.0);
+    let some = Usage {
+        unbilled_input_tokens: 1_500_000,
+        ..one_of_each()
+    };
+    close(full().cost_usd(&some), 654_321.0 - 1.0 - 150.0);
+}
+
+#[test]
 fn images_and_calls_have_prices_of_their_own() {
     let price = Price {
         image: Some(0.04),
@@ -325,7 +346,7 @@ fn usage_of([fresh, read, written, hour, said, thought]: Kinds, images: u64) -> 
         output_tokens: sum(&[said, thought]),
         reasoning_tokens: thought,
         images,
-        estimated: false,
+        ..Usage::default()
     }
 }
 
@@ -338,7 +359,7 @@ proptest! {
     fn a_bill_is_a_finite_number_of_at_least_0(price in prices(), counts in prop::array::uniform7(any::<u64>())) {
         let usage = Usage { input_tokens: counts[0], cached_input_tokens: counts[1], cache_write_tokens: counts[2],
                             cache_write_1h_tokens: counts[3], output_tokens: counts[4], reasoning_tokens: counts[5],
-                            images: counts[6], estimated: false };
+                            images: counts[6], ..Usage::default() };
         let cost = price.cost_usd(&usage);
         prop_assert!(cost.is_finite() && cost >= 0.0, "{cost}");
         let most = price.most_usd(Expected { input_tokens: counts[0], output_tokens: counts[4], images: counts[6],

@@ -1,7 +1,8 @@
 //! A call is billed at what it costs, in whatever dialect it was asked for, and the caller is told of the vendor's
 //! cache as far as the dialect has words for it.
 
-use modelpool::{OnLoss, Price, PriceTier};
+use modelpool::parts::core::capability::Fact;
+use modelpool::{Capabilities, OnLoss, Price, PriceTier};
 use modelpool_testkit::wires::{Cache, Deed, Fault, Said, Wire};
 use serde_json::Value;
 
@@ -48,7 +49,9 @@ fn expected(wire: Wire) -> f64 {
         Wire::Anthropic | Wire::Bedrock => 2.0 + 60.0 + 300.0 + 4_000.0 + 50_000.0,
         // How long it is kept is not said.
         Wire::OpenAiChat | Wire::OpenAiResponses => 2.0 + 60.0 + 300.0 + 9_000.0,
-        Wire::Gemini | Wire::Cohere => 11.0 + 60.0 + 300.0,
+        Wire::Gemini => 11.0 + 60.0 + 300.0,
+        // Three tokens are billed, says Cohere, and all that was not cached is not.
+        Wire::Cohere => 0.3 + 60.0,
         Wire::Ollama => 14.0 + 60.0,
     };
     thousandths / 1_000.0
@@ -158,6 +161,39 @@ async fn told(dialect: Dialect, wire: Wire) {
             Some(*count),
             "{place} {answer}"
         );
+    }
+}
+
+/// The user's own price holds, then the vendor's word, then the list.
+#[tokio::test]
+async fn what_the_vendor_says_it_cost_is_what_it_cost() {
+    let wire = Wire::OpenAiChat;
+    let mut pairs = Pairs::of(&[wire], OnLoss::Error).await;
+    pairs.add_priced("declared", wire, price()).await;
+    let listed = Capabilities::new().with_price(Fact::catalog(price()));
+    pairs.add_with("listed", wire, listed).await;
+    for (alias, cost) in [
+        (wire.provider(), 0.023_285_6),
+        ("listed", 0.023_285_6),
+        ("declared", expected(wire)),
+    ] {
+        let said = Said {
+            cost_in_usd_ticks: Some(232_856_000),
+            ..said()
+        };
+        pairs.upstream(alias).always(Deed::says(said));
+        for stream in [false, true] {
+            let dialect = Dialect::Chat;
+            let answer = pairs.ask(dialect, alias, stream, &dialect.question()).await;
+            let told = match stream {
+                false => answer.header("x-modelpool-cost-usd").unwrap().parse().unwrap(),
+                true => comment(&answer)["cost_usd"].as_f64().unwrap(),
+            };
+            close(told, cost, alias);
+        }
+        let report = report(&pairs, alias);
+        assert_eq!(report.unpriced_requests, 0);
+        close(report.total_cost_usd.unwrap(), 2.0 * cost, alias);
     }
 }
 

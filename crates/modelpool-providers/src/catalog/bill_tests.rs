@@ -189,6 +189,17 @@ fn images_are_billed() {
     bill("openai", "gpt-image-1", made(1, 4_160), 0.000_1 + 0.166_4);
 }
 
+/// <https://cohere.com/pricing>: Command R 08-2024 is $0.15 in, $0.60 out, of the tokens in `billed_units`.
+#[test]
+fn cohere_bills_less_than_it_counts() {
+    let usage = Usage {
+        unbilled_input_tokens: 918 - 39,
+        unbilled_output_tokens: 77 - 28,
+        ..used(918, 77)
+    };
+    bill("cohere", "command-r-08-2024", usage, 0.000_005_85 + 0.000_016_8);
+}
+
 /// <https://cohere.com/pricing>: $2 for a thousand searches.
 #[test]
 fn ranking_is_billed_by_the_call() {

@@ -5,7 +5,7 @@ use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
 
-use crate::counts::output_with_reasoning;
+use crate::counts::{ToldCost, output_with_reasoning};
 use crate::failure::from_object;
 use crate::json::{self, Count, Presence, Text, lenient_object};
 
@@ -19,6 +19,9 @@ lenient_object! {
         completion_details: WireCompletionDetails<'a> = "completion_tokens_details",
         cache_hits: Count = "prompt_cache_hit_tokens", // DeepSeek's name of the cached ones
         cached: Count = "cached_tokens", // Moonshot's
+        ticks: Option<&'a str> = "cost_in_usd_ticks",
+        cost: Option<&'a str> = "cost",
+        is_byok: Option<&'a str> = "is_byok",
     }
 }
 
@@ -74,6 +77,12 @@ impl WireUsage<'_> {
                 .min(prompt),
             output_tokens: output,
             reasoning_tokens: reasoning.min(output),
+            told_nano_usd: ToldCost {
+                ticks: self.ticks,
+                cost: self.cost,
+                is_byok: self.is_byok,
+            }
+            .nano_usd(),
             ..Usage::default()
         };
         (usage.total_tokens() > 0).then_some(usage)
@@ -165,9 +174,11 @@ mod tests {
         // What xAI billed: https://github.com/Wei-Shaw/sub2api/issues/5771
         let grok = used(
             r#"{"prompt_tokens":10120,"completion_tokens":1499,"total_tokens":14428,
-                "prompt_tokens_details":{"cached_tokens":128},"completion_tokens_details":{"reasoning_tokens":2809}}"#,
+                "prompt_tokens_details":{"cached_tokens":128},"completion_tokens_details":{"reasoning_tokens":2809},
+                "cost_in_usd_ticks":232856000}"#,
         );
         assert_eq!((grok.output_tokens, grok.reasoning_tokens), (4308, 2809));
+        assert_eq!(grok.told_usd(), Some(0.023_285_6));
         for name in ["cache_write_tokens", "cache_creation_input_tokens"] {
             let written = used(&format!(
                 r#"{{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{{"{name}":8}}}}"#

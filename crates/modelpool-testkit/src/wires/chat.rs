@@ -11,6 +11,9 @@ fn usage(said: &Said) -> Value {
         "prompt_tokens": said.input_tokens, "completion_tokens": said.output_tokens,
         "total_tokens": said.input_tokens + said.output_tokens,
     });
+    if let Some(ticks) = said.cost_in_usd_ticks {
+        usage["cost_in_usd_ticks"] = ticks.into();
+    }
     if said.cache != Cache::default() {
         usage["prompt_tokens_details"] =
             json!({"cached_tokens": said.cache.read, "cache_write_tokens": said.cache.written});

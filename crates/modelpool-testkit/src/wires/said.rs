@@ -132,6 +132,8 @@ pub struct Said {
     pub cache: Cache,
     /// Tokens of the answer.
     pub output_tokens: u64,
+    /// What it cost, as xAI tells it, in parts of a ten thousand millionth of a dollar; only the chat wire has it.
+    pub cost_in_usd_ticks: Option<u64>,
 }
 
 /// Tokens of a request that were read from the vendor's cache or written to it.
@@ -163,6 +165,7 @@ impl Said {
             input_tokens: 11,
             cache: Cache::default(),
             output_tokens: 7,
+            cost_in_usd_ticks: None,
         }
     }
 
