@@ -114,7 +114,7 @@ def test_a_price_has_all_that_vendors_bill():
         ({"price": {"input": 1, "output": 1, "image_": 1}}, "did you mean `image`"),
         (
             {"price": {"input": 1, "output": 1, "tiers": [{"input": 1, "output": 1}]}},
-            "price.tiers[0].above_input_tokens: expected a whole number of tokens",
+            r"price\.tiers\[0\]\.above_input_tokens: expected a whole number of tokens",
         ),
         ({"price": {"input": 1, "output": 1}, "cost_per_1k_tokens": 1}, "not both"),
         ({"custom_capabilities": {"supports_vision": True}}, "built-in"),

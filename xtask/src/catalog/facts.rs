@@ -322,6 +322,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_billed_besides_is_kept() {
+        let claude = read(
+            "anthropic",
+            json!({"mode": "chat", "input_cost_per_token": 3e-6, "output_cost_per_token": 15e-6,
+                "cache_creation_input_token_cost": 3.75e-6, "cache_creation_input_token_cost_above_1hr": 6e-6,
+                "input_cost_per_token_above_200k_tokens": 6e-6, "output_cost_per_token_above_200k_tokens": 22.5e-6,
+                "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 12e-6}),
+        );
+        assert_eq!(claude.prices.cache_write_1h, Some(6.0));
+        assert_eq!(claude.tiers[0].1.cache_write_1h, Some(12.0));
+        let queries = |mode: &str| {
+            let entry = json!({"mode": mode, "input_cost_per_query": 0.002, "input_cost_per_token": 0.0});
+            read("cohere", entry).request
+        };
+        assert_eq!((queries("rerank"), queries("chat")), (Some(0.002), None));
+        let requests = json!({"mode": "chat", "input_cost_per_request": 0.005});
+        assert_eq!(read("perplexity", requests).request, Some(0.005));
+        let images = |mode: &str| {
+            let entry =
+                json!({"mode": mode, "input_cost_per_token": 5e-6, "output_cost_per_image_token": 4e-5});
+            read("openai", entry).prices.output
+        };
+        assert_eq!((images("image_generation"), images("chat")), (Some(40.0), None));
+    }
+
+    #[test]
     fn what_is_no_price_is_a_mistake_and_what_is_no_mode_is_left_out() {
         let negative = json!({"mode": "chat", "input_cost_per_token": -1.0});
         assert!(Facts::read("openai", "m", &negative).is_err());

@@ -39,13 +39,13 @@ struct Found<'a> {
 /// Reads the price. It may stand in either place; what is with the parameters holds.
 pub(super) fn read<'a>(
     params: &mut Fields<'a>,
-    mut info: Option<&mut Fields<'a>>,
+    info: Option<&mut Fields<'a>>,
     puts_nothing_out: bool,
     report: &mut Report,
 ) -> Option<Json> {
     let mut found = Found::default();
     // The second place first, so that the first overwrites it.
-    for fields in info.as_deref_mut().into_iter().chain([params]) {
+    for fields in info.into_iter().chain([params]) {
         found.read(fields, report);
     }
     found.finish(puts_nothing_out, report)
