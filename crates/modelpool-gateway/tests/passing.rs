@@ -386,7 +386,7 @@ async fn what_is_sold_by_the_piece_is_billed_by_the_piece() {
         .live()
         .known_statistics()
         .unwrap()
-        .report(std::time::Instant::now())
+        .report(tokio::time::Instant::now().into_std())
         .ever;
     assert_eq!((report.images, report.total_cost_usd), (5, Some(3.25)));
 }

@@ -66,7 +66,7 @@ fn close(told: f64, expected: f64, what: &str) {
 fn report(pairs: &Pairs, alias: &str) -> modelpool::parts::core::statistics::PeriodReport {
     let entry = pairs.house.pool.get(alias).unwrap();
     let statistics = entry.live().known_statistics().unwrap();
-    statistics.report(std::time::Instant::now()).ever
+    statistics.report(tokio::time::Instant::now().into_std()).ever
 }
 
 /// What our comment in a stream says.
