@@ -137,6 +137,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) model_name: Arc<str>,
     pub(crate) purpose: Purpose,
     pub(crate) input_tokens: u64,
+    /// What it may cost at most, where that is reckoned with.
+    pub(crate) reserved_usd: Option<f64>,
     pub(crate) grant: Grant,
     pub(crate) span: Option<SpanId>,
 }
@@ -152,6 +154,7 @@ struct UnderWay {
     first_output: Option<Duration>,
     price: Option<Arc<Price>>,
     price_is_declared: bool,
+    reserved_usd: Option<f64>,
     /// Input tokens and what of the output was seen, for the estimate where no usage came.
     estimate: Usage,
     usage: Option<Usage>,
@@ -212,6 +215,7 @@ impl Settling {
             first_output: None,
             price: config.capabilities.shared_price(),
             price_is_declared: config.capabilities.price_is_declared(),
+            reserved_usd: call.reserved_usd,
             estimate: Usage {
                 input_tokens: call.input_tokens,
                 estimated: true,
@@ -296,6 +300,16 @@ impl Settling {
             .iter()
             .filter_map(UnderWay::cost_usd)
             .fold(before, |sum, cost| Some(sum.unwrap_or(0.0) + cost))
+    }
+
+    /// What calls cost that ended, and what those under way may cost: one beside another must leave room for both.
+    pub(crate) fn committed_usd(&self) -> f64 {
+        let before = self.settlement.as_ref().and_then(Settlement::cost_usd);
+        let under_way = self.under_way.iter().map(|call| {
+            let so_far = call.cost_usd().unwrap_or(0.0);
+            so_far.max(call.reserved_usd.unwrap_or(0.0))
+        });
+        before.unwrap_or(0.0) + under_way.sum::<f64>()
     }
 
     /// A call ended: well, or with that error.
