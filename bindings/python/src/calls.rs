@@ -97,7 +97,9 @@ pub(crate) fn tokens<'py>(py: Python<'py>, usage: &Usage) -> PyResult<Bound<'py,
     dict.set_item("completion_tokens", usage.output_tokens)?;
     dict.set_item("total_tokens", usage.total_tokens())?;
     dict.set_item("cached_tokens", usage.cached_input_tokens)?;
+    dict.set_item("cache_write_tokens", usage.cache_write_tokens)?;
     dict.set_item("reasoning_tokens", usage.reasoning_tokens)?;
+    dict.set_item("images", usage.images)?;
     dict.set_item("estimated", usage.estimated)?;
     Ok(dict)
 }

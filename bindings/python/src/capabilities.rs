@@ -81,11 +81,12 @@ impl ModelCapabilities {
         Self::read(py, &Value::Object(members))
     }
 
-    /// The price in US dollars per million tokens (`input`, `output`, `cached_input`); `None` where nobody said it.
+    /// The price, mostly in US dollars per million tokens (`input`, `output`, `cached_input`, `tiers`, …); `None`
+    /// where nobody said it.
     #[getter]
     fn price<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let price = self.inner.declared_price();
-        price.map(|price| plain::to_python(py, &price)).transpose()
+        price.map(|price| plain::to_python(py, price)).transpose()
     }
 
     /// Capabilities of the user's own.
@@ -291,13 +292,13 @@ impl ModelCapabilities {
     /// The price that models are compared by, where nobody said one, too.
     fn effective_price(&self) -> Price {
         let blended = || Price::per_1k(self.number(Numeric::CostPer1kTokens));
-        self.inner.declared_price().unwrap_or_else(blended)
+        self.inner.declared_price().cloned().unwrap_or_else(blended)
     }
 
     /// The price, where it says more than one number for input and output does.
-    fn separate_price(&self) -> Option<Price> {
+    fn separate_price(&self) -> Option<&Price> {
         let price = self.inner.declared_price()?;
-        (price != Price::per_1k(self.number(Numeric::CostPer1kTokens))).then_some(price)
+        (*price != Price::per_1k(self.number(Numeric::CostPer1kTokens))).then_some(price)
     }
 
     fn custom(&self) -> Vec<(&str, &Value)> {

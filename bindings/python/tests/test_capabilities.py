@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from modelpool import InvalidValueError, LLMCapabilities, ModelCapabilities, ModelConfig
+from modelpool import InvalidValueError, LLMCapabilities, ModelCapabilities, ModelConfig, Price, PriceTier
 
 
 def test_defaults_are_those_of_the_document():
@@ -94,13 +94,28 @@ def test_replace_keeps_the_rest():
     assert cheap.replace(price={"input": 1.0, "output": 1.0}).cost_per_1k_tokens == 0.001
 
 
+def test_a_price_has_all_that_vendors_bill():
+    tier: PriceTier = {"above_input_tokens": 200_000, "input": 6.0, "output": 22.5, "cache_write_1h": 12.0}
+    price: Price = {"input": 3.0, "output": 15.0, "cached_input": 0.3, "request": 0.01, "image": 0.04, "tiers": [tier]}
+    capabilities = ModelCapabilities(price=price)
+    assert capabilities.price == price
+    assert eval(repr(capabilities)) == capabilities == pickle.loads(pickle.dumps(capabilities))
+    # What is sold by the piece does not rank as free.
+    assert capabilities.cost_per_1k_tokens == pytest.approx((3 * 3.0 + 15.0) / 4 / 1000 + 0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"avg_latency_ms": -1.0}, "avg_latency_ms"),
         ({"cost_per_1k_tokens": -0.1}, "price.input"),
         ({"cost_per_1k_tokens": float("nan")}, "cost_per_1k_tokens"),
-        ({"price": {"input": 1}}, "price"),
+        ({"price": {"input": 1}}, "price.output: missing"),
+        ({"price": {"input": 1, "output": 1, "image_": 1}}, "did you mean `image`"),
+        (
+            {"price": {"input": 1, "output": 1, "tiers": [{"input": 1, "output": 1}]}},
+            r"price\.tiers\[0\]\.above_input_tokens: expected a whole number of tokens",
+        ),
         ({"price": {"input": 1, "output": 1}, "cost_per_1k_tokens": 1}, "not both"),
         ({"custom_capabilities": {"supports_vision": True}}, "built-in"),
         ({"custom_capabilities": {"f": print}}, "custom_capabilities.f"),

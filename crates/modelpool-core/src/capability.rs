@@ -5,15 +5,19 @@
 //! ([`Support`]): what nobody said is *unknown*, which is not *no*. Every value carries its
 //! [`Provenance`].
 
+mod read;
+
 use std::fmt;
+use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::clock::UnixMillis;
-use crate::nearest::did_you_mean;
 use crate::price::Price;
+
+pub use read::CapabilityError;
 
 /// A built-in yes/no capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -292,7 +296,8 @@ impl<T> Fact<T> {
 pub struct Capabilities {
     flags: [Fact<Support>; Flag::ALL.len()],
     numbers: [Fact<f64>; Numeric::ALL.len()],
-    price: Option<Fact<Price>>,
+    /// Shared with the calls under way, which are billed by it.
+    price: Option<Fact<Arc<Price>>>,
     /// Sorted by key.
     custom: Vec<(Box<str>, Fact<Value>)>,
 }
@@ -372,12 +377,21 @@ impl Capabilities {
     /// Sets the price with its provenance, and the one number models are compared by.
     #[must_use]
     pub fn with_price(mut self, fact: Fact<Price>) -> Self {
-        self.price = Some(fact);
+        let Fact {
+            value,
+            provenance,
+            at,
+        } = fact;
         let blended = Fact {
-            value: fact.value.blended_per_1k(),
-            provenance: fact.provenance,
-            at: fact.at,
+            value: value.blended_per_1k(),
+            provenance,
+            at,
         };
+        self.price = Some(Fact {
+            value: Arc::new(value),
+            provenance,
+            at,
+        });
         self.with_number(Numeric::CostPer1kTokens, blended)
     }
 
@@ -413,8 +427,33 @@ impl Capabilities {
 
     /// The price, where somebody or the catalog said it. Default prices rank models but are never billed.
     #[must_use]
-    pub fn declared_price(&self) -> Option<Price> {
-        self.price.map(|fact| fact.value)
+    pub fn declared_price(&self) -> Option<&Price> {
+        self.price.as_ref().map(|fact| &*fact.value)
+    }
+
+    /// The same, to keep while a call is under way.
+    #[must_use]
+    pub fn shared_price(&self) -> Option<Arc<Price>> {
+        self.price.as_ref().map(|fact| Arc::clone(&fact.value))
+    }
+
+    /// Whether the price is the user's own word.
+    #[must_use]
+    pub fn price_is_declared(&self) -> bool {
+        let fact = self.price.as_ref();
+        fact.is_some_and(|fact| fact.provenance == Provenance::Declared)
+    }
+
+    /// What it costs for ranking with so many input tokens, in US dollars per thousand tokens: the number
+    /// `cost_per_1k_tokens`, or that of the tier such a call would be in.
+    #[must_use]
+    pub fn cost_per_1k_at(&self, input_tokens: u64) -> f64 {
+        let price = self.declared_price();
+        let tier = price.filter(|price| price.tier_at(input_tokens).is_some());
+        tier.map_or_else(
+            || self.number(Numeric::CostPer1kTokens).value,
+            |price| price.blended_per_1k_at(input_tokens),
+        )
     }
 
     /// The custom capability `key`.
@@ -445,148 +484,6 @@ impl Capabilities {
         }
         self.custom_value(key)
             .map(|fact| (fact.value.clone(), fact.provenance))
-    }
-
-    /// Reads the JSON object users write, and names **all** its mistakes.
-    ///
-    /// # Errors
-    /// Keys that are not built in (custom ones go under `custom`), wrong types, numbers that are
-    /// negative or not finite, both `price` and `cost_per_1k_tokens`.
-    ///
-    /// ```
-    /// use modelpool_core::Capabilities;
-    /// use serde_json::json;
-    /// let mistakes = Capabilities::from_json(&json!({"supports_visoin": true})).unwrap_err();
-    /// assert_eq!(mistakes[0].to_string(),
-    ///     "supports_visoin: not a built-in capability, did you mean `supports_vision`? \
-    ///      capabilities of your own go under `custom`");
-    /// ```
-    pub fn from_json(value: &Value) -> Result<Self, Vec<CapabilityError>> {
-        let Value::Object(members) = value else {
-            return Err(vec![CapabilityError::new(
-                "",
-                format!("expected an object, got {value}"),
-            )]);
-        };
-        let mut capabilities = Self::new();
-        let mut mistakes = Vec::new();
-        for (key, value) in members {
-            match capabilities.read_member(key, value) {
-                Ok(read) => capabilities = read,
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
-        if members.contains_key("price") && members.contains_key("cost_per_1k_tokens") {
-            mistakes.push(CapabilityError::new(
-                "price",
-                "give either `price` or `cost_per_1k_tokens`, not both",
-            ));
-        }
-        mistakes.extend(capabilities.check());
-        if mistakes.is_empty() {
-            Ok(capabilities)
-        } else {
-            Err(mistakes)
-        }
-    }
-
-    fn read_member(&self, key: &str, value: &Value) -> Result<Self, CapabilityError> {
-        let read = self.clone();
-        let wrong = |expected: &str| CapabilityError::new(key, format!("expected {expected}, got {value}"));
-        if let Some(flag) = Flag::from_key(key) {
-            let value = value.as_bool().ok_or_else(|| wrong("true or false"))?;
-            return Ok(read.with_flag(flag, Fact::declared(value.into())));
-        }
-        match key {
-            "max_tokens" => value
-                .as_u64()
-                .map(|tokens| read.max_tokens(tokens))
-                .ok_or_else(|| wrong("a whole number of tokens")),
-            "context_window" => value
-                .as_u64()
-                .map(|tokens| read.context_window(tokens))
-                .ok_or_else(|| wrong("a whole number of tokens")),
-            "avg_latency_ms" => value
-                .as_f64()
-                .map(|milliseconds| read.avg_latency_ms(milliseconds))
-                .ok_or_else(|| wrong("a number of milliseconds")),
-            "cost_per_1k_tokens" => value
-                .as_f64()
-                .map(|dollars| read.cost_per_1k_tokens(dollars))
-                .ok_or_else(|| wrong("US dollars per thousand tokens")),
-            "price" => serde_json::from_value(value.clone())
-                .map(|price| read.price(price))
-                .map_err(|_| {
-                    wrong("{input, output, cached_input (optional)} in US dollars per million tokens")
-                }),
-            "custom" | "custom_capabilities" => {
-                let members = value
-                    .as_object()
-                    .ok_or_else(|| wrong("an object of your own capabilities"))?;
-                Ok(members.iter().fold(read, |read, (key, value)| {
-                    read.custom(key.as_str(), value.clone())
-                }))
-            }
-            _ => {
-                let hint = did_you_mean(key, Self::member_keys());
-                let separator = if hint.is_empty() { ";" } else { "" };
-                Err(CapabilityError::new(
-                    key,
-                    format!(
-                        "not a built-in capability{hint}{separator} capabilities of your own go under `custom`"
-                    ),
-                ))
-            }
-        }
-    }
-
-    /// Every key of the JSON object.
-    pub fn member_keys() -> impl Iterator<Item = &'static str> {
-        Flag::ALL
-            .into_iter()
-            .map(Flag::key)
-            .chain(Numeric::ALL.into_iter().map(Numeric::key))
-            .chain(["price", "custom", "custom_capabilities"])
-    }
-
-    /// Values that no model can have; empty where all is well.
-    #[must_use]
-    pub fn check(&self) -> Vec<CapabilityError> {
-        let mut mistakes = Vec::new();
-        let mut check_number = |key: &str, value: f64| {
-            if !value.is_finite() || value < 0.0 {
-                mistakes.push(CapabilityError::new(
-                    key,
-                    format!("expected a number of at least 0, got {value}"),
-                ));
-            }
-        };
-        for numeric in Numeric::ALL {
-            // A price that is wrong is reported once, at its own members below.
-            if !(numeric == Numeric::CostPer1kTokens && self.price.is_some()) {
-                check_number(numeric.key(), self.number(numeric).value);
-            }
-        }
-        if let Some(Fact { value: price, .. }) = self.price {
-            check_number("price.input", price.input);
-            check_number("price.output", price.output);
-            check_number("price.cached_input", price.cached_input.unwrap_or(0.0));
-        }
-        for (key, _) in &self.custom {
-            let path = format!("custom.{key}");
-            if Flag::from_key(key).is_some() || Numeric::from_key(key).is_some() {
-                mistakes.push(CapabilityError::new(
-                    path,
-                    "a built-in capability: write it beside `custom`",
-                ));
-            } else if RESERVED_KEYS.contains(&&**key) || key.is_empty() {
-                mistakes.push(CapabilityError::new(
-                    path,
-                    "a reserved name that no requirement can ask for",
-                ));
-            }
-        }
-        mistakes
     }
 
     /// How each capability is known, for those that are not defaults.
@@ -625,7 +522,7 @@ impl Serialize for Capabilities {
             map.serialize_entry(numeric.key(), &number_json(self.number(numeric).value))?;
         }
         if let Some(fact) = &self.price {
-            map.serialize_entry("price", &fact.value)?;
+            map.serialize_entry("price", &*fact.value)?;
         }
         let custom: serde_json::Map<String, Value> = self
             .custom
@@ -636,36 +533,6 @@ impl Serialize for Capabilities {
         map.end()
     }
 }
-
-/// A mistake in a capabilities object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CapabilityError {
-    /// Where in the object, dotted; empty for the object itself.
-    pub path: String,
-    /// What is wrong, and what would be accepted.
-    pub message: String,
-}
-
-impl CapabilityError {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for CapabilityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
-        }
-    }
-}
-
-impl std::error::Error for CapabilityError {}
 
 #[cfg(test)]
 mod tests {
@@ -716,7 +583,7 @@ mod tests {
             "supports_tools": "yes",
             "context_window": -1,
             "cost_per_1k_tokens": 0.1,
-            "price": {"input": 1},
+            "price": {"input": 1, "outputs": 2, "tiers": [{"input": 1, "output": "x"}]},
             "runs_locally": true,
             "custom": {"supports_vision": true, "alias": 1},
         }))
@@ -727,7 +594,10 @@ mod tests {
             [
                 "supports_tools",
                 "context_window",
-                "price",
+                "price.outputs",
+                "price.output",
+                "price.tiers[0].above_input_tokens",
+                "price.tiers[0].output",
                 "runs_locally",
                 "price",
                 "custom.alias",
@@ -735,7 +605,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            mistakes[3].message,
+            mistakes[6].message,
             "not a built-in capability; capabilities of your own go under `custom`"
         );
     }
@@ -749,7 +619,7 @@ mod tests {
         let price = Price {
             input: -1.0,
             output: 1.0,
-            cached_input: None,
+            ..Price::default()
         };
         assert_eq!(Capabilities::new().price(price).check()[0].path, "price.input");
     }

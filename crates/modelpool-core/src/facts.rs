@@ -88,6 +88,15 @@ impl Operation {
         )
     }
 
+    /// Whether the answer is pictures.
+    #[must_use]
+    pub const fn makes_images(self) -> bool {
+        matches!(
+            self,
+            Operation::Images | Operation::ImageEdits | Operation::ImageVariations
+        )
+    }
+
     /// Whether an answer is text of a language model, which may come word by word.
     #[must_use]
     pub const fn writes_text(self) -> bool {

@@ -61,7 +61,7 @@ pub use finding::{Finding, Findings, Found};
 pub use live::LiveState;
 pub use model::{Extra, ModelConfig, ModelLimits, Timeouts};
 pub use plan::{Explanation, NoModelFits, Plan, PlanRequest};
-pub use price::Price;
+pub use price::{Expected, Price, PriceTier};
 pub use provider::{ListedModel, Provider, ProviderRequest, Reply, ReplyBody, ReplyHead, Warmth, WholeReply};
 pub use ranking::{Ranked, Ranking};
 pub use requirement::{Missing, RequirementError, Requirements};

@@ -219,6 +219,19 @@ impl<'a> Candidate<'a> {
         self.snapshot.packed(self.index).numbers[numeric as usize]
     }
 
+    /// What it costs for ranking with so many input tokens, in US dollars per thousand tokens: the number
+    /// `cost_per_1k_tokens`, or that of the tier such a call would be in.
+    #[must_use]
+    #[inline]
+    pub fn cost_per_1k_at(&self, input_tokens: u64) -> f64 {
+        // Only who is in a tier pays for following the pointer.
+        if input_tokens > self.snapshot.packed(self.index).first_tier_above {
+            self.capabilities().cost_per_1k_at(input_tokens)
+        } else {
+            self.number(Numeric::CostPer1kTokens)
+        }
+    }
+
     /// How many of `preferences` it meets.
     #[must_use]
     pub fn preferences_met(&self, preferences: &Requirements) -> usize {

@@ -330,11 +330,12 @@ impl AnswerStream {
         if event.end_mark && !finished {
             return Err(incomplete());
         }
-        if let Some(usage) = event.usage {
-            flowing.walk.settling.used(flowing.number, usage);
-        }
         if event.meaningful {
             flowing.walk.settling.saw_output(flowing.number, 1);
+        }
+        // After that, since the vendor counts the output of this event, too.
+        if let Some(usage) = event.usage {
+            flowing.walk.settling.used(flowing.number, usage);
         }
         if event.other_output || event.opens {
             note_issued(flowing, self.dialect, &event, &self.alias);

@@ -54,6 +54,12 @@ pub struct Probe {
 }
 
 impl Call {
+    /// Whether the vendor may be asked to keep some of the input for an hour (`"ttl": "1h"`). A text that only
+    /// speaks of it is taken for it: this is for what a call may cost at most.
+    pub(crate) fn asks_to_keep_for_an_hour(&self) -> bool {
+        self.body.bytes.windows(4).any(|window| window == b"\"1h\"")
+    }
+
     /// Reads a body of OpenAI's shape.
     ///
     /// # Errors

@@ -225,11 +225,13 @@ fn begin(
     let span = walk.pool.new_span();
     let trace = walk.settling.trace().zip(span);
     let trace = trace.map(|(request, span)| request.parent_of_upstream(span));
+    let reserved_usd = walk.reserved_usd(index);
     let number = walk.settling.begin(Beginning {
         entry: &entry,
         model_name: Arc::clone(&model_name),
         purpose,
         input_tokens: walk.call.facts.input_tokens,
+        reserved_usd,
         grant,
         span,
     });

@@ -133,6 +133,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) model_name: Arc<str>,
     pub(crate) purpose: Purpose,
     pub(crate) input_tokens: u64,
+    /// What it may cost at most, where that is reckoned with.
+    pub(crate) reserved_usd: Option<f64>,
     pub(crate) grant: Grant,
     pub(crate) span: Option<SpanId>,
 }
@@ -146,10 +148,14 @@ struct UnderWay {
     model_name: Arc<str>,
     began: Instant,
     first_output: Option<Duration>,
-    price: Option<Price>,
+    price: Option<Arc<Price>>,
+    price_is_declared: bool,
+    reserved_usd: Option<f64>,
     /// Input tokens and what of the output was seen, for the estimate where no usage came.
     estimate: Usage,
     usage: Option<Usage>,
+    /// Output tokens of the estimate when the vendor last said what was used.
+    seen_when_told: u64,
     in_flight: InFlight,
     grant: Grant,
     span: Option<SpanId>,
@@ -203,13 +209,16 @@ impl Settling {
             model_name: call.model_name,
             began: Instant::now(),
             first_output: None,
-            price: config.capabilities.declared_price(),
+            price: config.capabilities.shared_price(),
+            price_is_declared: config.capabilities.price_is_declared(),
+            reserved_usd: call.reserved_usd,
             estimate: Usage {
                 input_tokens: call.input_tokens,
                 estimated: true,
                 ..Usage::default()
             },
             usage: None,
+            seen_when_told: 0,
             in_flight: call.entry.live().enter(),
             grant: call.grant,
             span: call.span,
@@ -226,13 +235,14 @@ impl Settling {
     pub(crate) fn used(&mut self, number: CallNumber, usage: Usage) {
         if let Some(call) = self.call(number) {
             call.usage = Some(usage);
+            call.seen_when_told = call.estimate.output_tokens;
         }
     }
 
     /// Output was seen: about this many tokens, for the estimate where no usage comes.
     pub(crate) fn saw_output(&mut self, number: CallNumber, tokens: u64) {
         let Some(call) = self.call(number) else { return };
-        call.estimate.output_tokens += tokens;
+        call.estimate.output_tokens = call.estimate.output_tokens.saturating_add(tokens);
         if call.first_output.is_none() {
             let now = Instant::now();
             call.first_output = Some(now.duration_since(call.began));
@@ -288,6 +298,16 @@ impl Settling {
             .fold(before, |sum, cost| Some(sum.unwrap_or(0.0) + cost))
     }
 
+    /// What calls cost that ended, and what those under way may cost: one beside another must leave room for both.
+    pub(crate) fn committed_usd(&self) -> f64 {
+        let before = self.settlement.as_ref().and_then(Settlement::cost_usd);
+        let under_way = self.under_way.iter().map(|call| {
+            let so_far = call.cost_usd().unwrap_or(0.0);
+            so_far.max(call.reserved_usd.unwrap_or(0.0))
+        });
+        before.unwrap_or(0.0) + under_way.sum::<f64>()
+    }
+
     /// A call ended: well, or with that error.
     pub(crate) fn end_call(&mut self, number: CallNumber, error: Option<&Error>) {
         self.end_call_at(number, error, Instant::now());
@@ -304,8 +324,11 @@ impl Settling {
         let latency = now.duration_since(call.began);
         // A call that failed without output, and without usage, used nothing that is billed.
         let seen = call.usage.is_some() || call.estimate.output_tokens > 0 || error.is_none();
-        let usage = seen.then(|| call.usage_or_estimate());
-        let cost_usd = usage.and_then(|usage| call.price.map(|price| price.cost_usd(&usage)));
+        let usage = seen.then(|| match error {
+            None => call.usage_or_estimate(),
+            Some(_) => call.usage_when_broken_off(),
+        });
+        let cost_usd = usage.and_then(|usage| call.cost_of(&usage));
         let used = usage.unwrap_or_default();
         if error.is_none() {
             call.live
@@ -319,6 +342,8 @@ impl Settling {
                 input_tokens: used.input_tokens,
                 output_tokens: used.output_tokens,
                 cached_input_tokens: used.cached_input_tokens,
+                cache_write_tokens: used.cache_write_tokens,
+                images: used.images,
                 cost_usd,
                 streamed: settlement.stream,
             },
@@ -375,9 +400,30 @@ impl UnderWay {
         self.usage.unwrap_or(self.estimate)
     }
 
+    /// Some wires say at the beginning what the input used, and at the end what the output did. Where the end is
+    /// missing, what was seen since is added: it is billed all the same.
+    fn usage_when_broken_off(&self) -> Usage {
+        let told = self.usage_or_estimate();
+        let since = self.estimate.output_tokens.saturating_sub(self.seen_when_told);
+        if self.usage.is_none() || since == 0 {
+            return told;
+        }
+        Usage {
+            output_tokens: told.output_tokens.saturating_add(since),
+            told_nano_usd: None,
+            estimated: true,
+            ..told
+        }
+    }
+
     fn cost_usd(&self) -> Option<f64> {
-        let usage = self.usage_or_estimate();
-        self.price.map(|price| price.cost_usd(&usage))
+        self.cost_of(&self.usage_or_estimate())
+    }
+
+    /// What the user declared comes first, then what the vendor says the call cost, then list prices.
+    fn cost_of(&self, usage: &Usage) -> Option<f64> {
+        let told = usage.told_usd().filter(|_| !self.price_is_declared);
+        told.or_else(|| self.price.as_ref().map(|price| price.cost_usd(usage)))
     }
 }
 

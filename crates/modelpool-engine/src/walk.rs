@@ -22,8 +22,8 @@ use modelpool_core::plan::{Plan, Target};
 use modelpool_core::requirement::Bound;
 use modelpool_core::snapshot::ModelSet;
 use modelpool_core::{
-    Error, ErrorKind, Flag, ModelEntry, ModelIndex, Numeric, Operation, Requirements, Support, Timeouts,
-    Usage, Verdict,
+    Error, ErrorKind, Expected, Flag, ModelEntry, ModelIndex, Numeric, Operation, Requirements, Support,
+    Timeouts, Verdict,
 };
 use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
@@ -260,15 +260,26 @@ impl Walk {
         let Some(most) = self.call.options.max_cost_usd else {
             return true;
         };
-        let Some(price) = self.entry(index).config().capabilities.declared_price() else {
-            return false;
-        };
-        let usage = Usage {
-            input_tokens: self.call.facts.input_tokens,
-            output_tokens: self.expected_output(index),
-            ..Usage::default()
-        };
-        self.settling.cost_usd().unwrap_or(0.0) + price.cost_usd(&usage) <= most
+        self.most_usd(index)
+            .is_some_and(|dollars| self.settling.committed_usd() + dollars <= most)
+    }
+
+    /// What a call of that model is to be reckoned with, where the caller has set a bound; `None` where nobody knows.
+    pub(crate) fn reserved_usd(&self, index: ModelIndex) -> Option<f64> {
+        self.call.options.max_cost_usd.and_then(|_| self.most_usd(index))
+    }
+
+    /// What a call of that model may cost at most; `None` where nobody knows.
+    fn most_usd(&self, index: ModelIndex) -> Option<f64> {
+        let price = self.entry(index).config().capabilities.declared_price()?;
+        let facts = &self.call.facts;
+        let each = u64::from(facts.choices.max(1));
+        Some(price.most_usd(Expected {
+            input_tokens: facts.input_tokens,
+            output_tokens: self.expected_output(index).saturating_mul(each),
+            images: if facts.operation.makes_images() { each } else { 0 },
+            keeps_for_an_hour: price.keeps_for_an_hour() && self.call.asks_to_keep_for_an_hour(),
+        }))
     }
 
     /// Output tokens to reckon with: what the caller allows, else what this model seldom exceeds.

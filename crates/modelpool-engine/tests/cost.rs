@@ -4,7 +4,7 @@
 
 mod common;
 
-use modelpool_core::{Capabilities, ErrorKind, Price};
+use modelpool_core::{Capabilities, ErrorKind, Price, PriceTier};
 use modelpool_engine::{ChatRequest, ModelPool};
 
 use common::simulated::{Stage, answer, ask, cut, good, server_error};
@@ -15,7 +15,7 @@ fn price(output: f64) -> Capabilities {
     let price = Price {
         input: 0.0,
         output,
-        cached_input: None,
+        ..Price::default()
     };
     Capabilities::new().context_window(100_000).price(price)
 }
@@ -30,6 +30,23 @@ fn priced(models: &[(&str, Option<f64>)]) -> Stage {
             None => config.capabilities(Capabilities::new().context_window(100_000)),
         }
     })
+}
+
+/// One model at a price, whatever it is.
+fn at(price: &Price) -> Stage {
+    let stage = Stage::of(&["a"], ModelPool::builder(), |config| {
+        config.capabilities(Capabilities::new().context_window(100_000).price(price.clone()))
+    });
+    stage.always("a", &good());
+    stage
+}
+
+/// Whether a model at this price is called where the caller pays so much.
+async fn is_called(price: &Price, request: ChatRequest, dollars: f64) -> bool {
+    let stage = at(price);
+    let asked = stage.chat(request.option("max_cost_usd", dollars)).await;
+    assert_eq!(asked.is_ok(), !stage.calls().is_empty());
+    asked.is_ok()
 }
 
 /// At most so many dollars, and 1000 tokens of output.
@@ -145,4 +162,94 @@ async fn what_all_calls_cost_is_told() {
         (settlement.cost_usd(), read.summary.cost_usd),
         (Some(total), Some(total))
     );
+}
+
+/// The input is estimated, so that the bounds stand well away from it.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_may_cost_is_reckoned_in_the_tier_it_will_be_in() {
+    let tier = |above_input_tokens| PriceTier {
+        above_input_tokens,
+        output: 2_000.0,
+        ..PriceTier::default()
+    };
+    let with = |above| Price {
+        output: 1_000.0,
+        tiers: vec![tier(above)],
+        ..Price::default()
+    };
+    let request = || ask().with("max_tokens", 1_000);
+    for (above, dollars, called) in [
+        (5_000, 1.0, true),
+        (5_000, 0.99, false),
+        (0, 1.99, false),
+        (0, 2.0, true),
+    ] {
+        assert_eq!(
+            is_called(&with(above), request(), dollars).await,
+            called,
+            "{above} {dollars}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_settled_in_the_tier_it_was_in() {
+    let tier = PriceTier {
+        above_input_tokens: 0,
+        input: 3.0,
+        output: 5.0,
+        ..PriceTier::default()
+    };
+    let stage = at(&Price {
+        input: 1e6,
+        output: 1e6,
+        request: Some(0.5),
+        tiers: vec![tier],
+        ..Price::default()
+    });
+    stage.chat(ask()).await.unwrap();
+    let settlement = stage.settled.one();
+    let usage = settlement.outcomes[0].usage.unwrap();
+    let expected = (usage.input_tokens as f64 * 3.0 + usage.output_tokens as f64 * 5.0) / 1e6 + 0.5;
+    assert!(usage.input_tokens > 0 && (settlement.cost_usd().unwrap() - expected).abs() < 1e-12);
+}
+
+/// Nobody knows yet what the vendor will write to its cache, nor whether the model will reason.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_may_cost_is_reckoned_at_the_dearest_rates() {
+    let long = || ask().user("word ".repeat(2_000)).with("max_tokens", 1);
+    let writes = Price {
+        cache_write: Some(1_000.0),
+        cache_write_1h: Some(1_000_000.0),
+        ..Price::default()
+    };
+    assert!(!is_called(&writes, long(), 0.5).await);
+    assert!(is_called(&writes, long(), 100.0).await);
+    // Where it asks for an hour, or only speaks of it.
+    assert!(
+        !is_called(
+            &writes,
+            long().with("metadata", serde_json::json!({"ttl": "1h"})),
+            100.0
+        )
+        .await
+    );
+    let reasons = Price {
+        output_after_reasoning: Some(1_000.0),
+        ..Price::default()
+    };
+    let request = || ask().with("max_tokens", 1_000);
+    assert!(!is_called(&reasons, request(), 0.99).await);
+    assert!(is_called(&reasons, request(), 1.0).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_that_is_asked_for_is_reckoned_with() {
+    let price = Price {
+        output: 1_000.0,
+        ..Price::default()
+    };
+    let request = || ask().with("max_tokens", 1_000).with("n", 3);
+    assert!(!is_called(&price, request(), 2.99).await);
+    assert!(is_called(&price, request(), 3.0).await);
 }

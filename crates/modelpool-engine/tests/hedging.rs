@@ -226,3 +226,17 @@ async fn a_named_model_is_hedged_by_its_fallbacks_only() {
         assert_eq!(stage.calls_of("b"), called);
     }
 }
+
+/// Both may have to be paid for, so that both have to fit into what the caller will pay.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_would_be_too_dear_is_not_made() {
+    // A thousand tokens are 0.001 dollars of `a` and 0.002 of `b`, and the question is a few.
+    for (dollars, alias) in [(0.0025, "a"), (0.0035, "b")] {
+        let stage = hedging(0.1);
+        warm(&stage, KNOWN).await;
+        stage.next("a", [slow(5 * SECOND)]).next("b", [slow(50 * MS)]);
+        let request = ask().with("max_tokens", 1_000).option("max_cost_usd", dollars);
+        let read = stage.stream(request).await.unwrap();
+        assert_eq!(read.alias, alias, "{dollars}");
+    }
+}

@@ -44,11 +44,11 @@ async fn a_cost_only_where_a_price_was_declared() {
     let price = Price {
         input: 2.0,
         output: 8.0,
-        cached_input: None,
+        ..Price::default()
     };
     for (capabilities, priced) in [
         (Capabilities::new(), false),
-        (Capabilities::new().price(price), true),
+        (Capabilities::new().price(price.clone()), true),
     ] {
         let bench = Bench::new(&[]).await;
         let upstream = bench.upstream.base_url();

@@ -79,13 +79,14 @@ fn tokens_and_cost(text: &mut Exposition, called: &[Called<'_>]) {
     text.metric(
         "modelpool_tokens_total",
         Kind::Counter,
-        "Tokens of calls to a model. Those of kind cached_input are a part of those of kind input.",
+        "Tokens of calls to a model. Those of kinds cached_input and cache_write are parts of those of kind input.",
     );
     for Called { alias, report } in called {
         let ever = &report.ever;
         for (kind, count) in [
             ("input", ever.input_tokens),
             ("cached_input", ever.cached_input_tokens),
+            ("cache_write", ever.cache_write_tokens),
             ("output", ever.output_tokens),
         ] {
             text.sample(&[("model", alias), ("kind", kind)], count as f64);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use modelpool::ModelConfig;
+use modelpool::{ModelConfig, Price};
 use modelpool_testkit::simulator::Fault;
 use serde_json::{Value, json};
 
@@ -347,4 +347,70 @@ async fn an_older_completion_that_is_cut_does_not_look_whole() {
     assert!(answer.text().contains("Once "), "{}", answer.text());
     assert!(answer.text().contains("\"error\""), "{}", answer.text());
     assert!(!answer.text().contains("[DONE]"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn what_is_sold_by_the_piece_is_billed_by_the_piece() {
+    let house = House::empty(Plan::default()).await;
+    let price = Price {
+        image: Some(0.25),
+        request: Some(0.5),
+        ..Price::default()
+    };
+    house.add("a", able().price(price));
+    for (path, body, dollars) in [
+        (
+            "/v1/images/generations",
+            r#"{"model":"a","prompt":"a cat"}"#,
+            0.75,
+        ),
+        (
+            "/v1/images/generations",
+            r#"{"model":"a","prompt":"a cat","n":3}"#,
+            1.25,
+        ),
+        (
+            "/v1/rerank",
+            r#"{"model":"a","query":"q","documents":["a","b"]}"#,
+            0.5,
+        ),
+    ] {
+        let answer = house.post(path, body).await;
+        let told: f64 = answer.header("x-modelpool-cost-usd").unwrap().parse().unwrap();
+        assert_eq!(told, dollars, "{body} {}", answer.text());
+    }
+    let edited = send_form(&house, "/v1/images/edits", form("a", &[("n", "1")])).await;
+    assert_eq!(edited.header("x-modelpool-cost-usd"), Some("0.75"));
+    let entry = house.pool.get("a").unwrap();
+    let report = entry
+        .live()
+        .known_statistics()
+        .unwrap()
+        .report(tokio::time::Instant::now().into_std())
+        .ever;
+    assert_eq!((report.images, report.total_cost_usd), (5, Some(3.25)));
+}
+
+#[tokio::test]
+async fn images_that_would_be_too_dear_are_not_made() {
+    let house = House::empty(Plan::default()).await;
+    let price = Price {
+        image: Some(0.25),
+        ..Price::default()
+    };
+    house.add("a", able().price(price));
+    for (n, dollars, status) in [(3, 0.75, 200), (3, 0.74, 402), (4, 0.75, 402)] {
+        let body = json!({"model": "a", "prompt": "a cat", "n": n, "modelpool": {"max_cost_usd": dollars}});
+        let answer = house.post("/v1/images/generations", body.to_string()).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        let form = form(
+            "a",
+            &[
+                ("n", &n.to_string()),
+                ("modelpool", &body["modelpool"].to_string()),
+            ],
+        );
+        let answer = send_form(&house, "/v1/images/edits", form).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
 }

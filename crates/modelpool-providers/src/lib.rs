@@ -14,6 +14,7 @@ mod callers_names;
 pub mod catalog;
 mod cohere;
 mod continued;
+mod counts;
 mod dialect;
 mod embeddings;
 mod exchange;

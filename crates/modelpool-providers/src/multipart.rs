@@ -174,12 +174,14 @@ pub fn read_form(
     let prompt = parts.iter().find(|part| part.name == "prompt");
     let prompt = prompt.map(|part| String::from_utf8_lossy(&bytes[part.value.clone()]));
     let size = TextSize::of(prompt.as_deref().unwrap_or_default());
+    let choices = parts.iter().find(|part| part.name == "n");
+    let choices = choices.and_then(|part| std::str::from_utf8(&bytes[part.value.clone()]).ok());
     let facts = RequestFacts {
         operation,
         body_bytes: bytes.len(),
         text_characters: size.characters(),
         input_tokens: size.tokens(),
-        choices: 1,
+        choices: choices.and_then(|n| n.trim().parse().ok()).unwrap_or(1),
         ..RequestFacts::default()
     };
     Ok(ReadRequest {

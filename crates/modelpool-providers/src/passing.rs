@@ -9,8 +9,9 @@ use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, Operation, ProviderRequest, Reply, ReplyBody, Usage};
 use serde_json::Value;
 
+use crate::counts::ToldCost;
 use crate::exchange::{Answered, Exchange};
-use crate::json::{self, Count, Presence, lenient_object};
+use crate::json::{self, Count, Items, Presence, lenient_object};
 use crate::translate::error_of;
 use crate::wire::Broken;
 
@@ -23,18 +24,22 @@ lenient_object! {
         completion: Count = "completion_tokens",
         total: Count = "total_tokens",
         details: Details<'a> = "input_tokens_details",
+        ticks: Option<&'a str> = "cost_in_usd_ticks",
+        cost: Option<&'a str> = "cost",
+        is_byok: Option<&'a str> = "is_byok",
     }
 }
 
 lenient_object! {
     struct Details<'a> {
         cached: Count = "cached_tokens",
+        written: Count = "cache_write_tokens",
     }
 }
 
 lenient_object! {
     struct PassedAnswer<'a> {
-        data: Presence = "data",
+        data: Items = "data",
         results: Presence = "results",
         usage: PassedUsage<'a> = "usage",
         error: Option<&'a str> = "error",
@@ -42,7 +47,7 @@ lenient_object! {
 }
 
 impl PassedUsage<'_> {
-    /// `None` where nothing is counted in tokens.
+    /// `None` where nothing is counted in tokens, nor in dollars.
     fn counts(&self) -> Option<Usage> {
         let output_tokens = self.output.0.max(self.completion.0);
         let input = self.input.0.max(self.prompt.0);
@@ -54,10 +59,26 @@ impl PassedUsage<'_> {
         let usage = Usage {
             input_tokens,
             cached_input_tokens: self.details.cached.0.min(input_tokens),
+            cache_write_tokens: self.details.written.0.min(input_tokens),
             output_tokens,
+            told_nano_usd: ToldCost {
+                ticks: self.ticks,
+                cost: self.cost,
+                is_byok: self.is_byok,
+            }
+            .nano_usd(),
             ..Usage::default()
         };
-        (usage.total_tokens() > 0).then_some(usage)
+        (usage.total_tokens() > 0 || usage.told_nano_usd.is_some()).then_some(usage)
+    }
+}
+
+/// Images are counted by themselves, since there are vendors who bill by them and count no tokens.
+fn with_images(counted: Option<Usage>, images: u64) -> Usage {
+    Usage {
+        images,
+        estimated: counted.is_none(),
+        ..counted.unwrap_or_default()
     }
 }
 
@@ -98,6 +119,14 @@ pub(crate) async fn answer(
     let (head, bytes) = answered.whole(request.limits.idle).await?;
     let usage =
         read(request.facts.operation, kind, &bytes).map_err(|broken| error_of(broken, exchange.secrets()))?;
+    // What was not counted is what it was reckoned to be.
+    let usage = usage.map(|usage| match usage.estimated {
+        true => Usage {
+            input_tokens: request.facts.input_tokens,
+            ..usage
+        },
+        false => usage,
+    });
     Ok(Reply {
         head,
         body: ReplyBody::Whole(WholeReply {
@@ -152,7 +181,8 @@ fn read(operation: Operation, kind: Kind, bytes: &[u8]) -> Result<Option<Usage>,
     }
     match needed {
         Some("results") if !answer.results.0 => protocol("the answer has no `results`".to_owned()),
-        Some("data") if !answer.data.0 => protocol("the answer has no `data`".to_owned()),
+        Some("data") if !answer.data.present => protocol("the answer has no `data`".to_owned()),
+        Some("data") => Ok(Some(with_images(answer.usage.counts(), answer.data.count))),
         _ => Ok(answer.usage.counts()),
     }
 }
@@ -215,6 +245,29 @@ mod tests {
         for kind in [Kind::Other, Kind::Events] {
             assert_eq!(used(Operation::Speech, kind, "\u{0}ID3"), Ok(None));
         }
+    }
+
+    #[test]
+    fn images_are_counted_whatever_else_is() {
+        let read = |body: &str| {
+            read(Operation::Images, Kind::Json, body.as_bytes())
+                .unwrap()
+                .unwrap()
+        };
+        let counted = read(
+            r#"{"data":[{"b64_json":"x"},{"b64_json":"[,]"}],"usage":{"input_tokens":5,"output_tokens":9,
+                "input_tokens_details":{"cache_write_tokens":4}}}"#,
+        );
+        let expected = Usage {
+            input_tokens: 5,
+            cache_write_tokens: 4,
+            output_tokens: 9,
+            images: 2,
+            ..Usage::default()
+        };
+        assert_eq!(counted, expected);
+        let uncounted = read(r#"{"data":[{"url":"x"}]}"#);
+        assert_eq!((uncounted.images, uncounted.estimated), (1, true));
     }
 
     #[test]

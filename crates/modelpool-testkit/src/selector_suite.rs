@@ -387,6 +387,7 @@ fn six_models() -> Vec<ModelConfig> {
         input: 3.0,
         output: 15.0,
         cached_input: Some(0.3),
+        ..Price::default()
     };
     vec![
         model("fast").capabilities(

@@ -376,7 +376,10 @@ mod tests {
         let model = |alias: &str| ModelConfig::new(alias, "openai", "gpt-4o");
         pool.add(model("bare")).unwrap();
         pool.add(model("told").capabilities(Capabilities::new())).unwrap();
-        let price = |alias: &str| pool.get(alias).unwrap().config().capabilities.declared_price();
+        let price = |alias: &str| {
+            let entry = pool.get(alias).unwrap();
+            entry.config().capabilities.declared_price().cloned()
+        };
         assert_eq!(price("bare").map(|price| price.input), Some(2.5));
         assert_eq!(price("told"), None);
     }

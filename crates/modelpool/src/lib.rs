@@ -44,10 +44,10 @@ pub use modelpool_core::{
     BreakerSettings, BreakerState, CallerTrace, Candidate, Candidates, Capabilities, CapabilityError, Clock,
     Delta, Error, ErrorKind, EventStream, Explanation, Extra, Finding, FinishReason, Flag, Found,
     ListedModel, ManualClock, Missing, ModelConfig, ModelEntry, ModelLimits, NoModelFits, Numeric, Operation,
-    PoolDefinition, PoolError, Price, Provenance, Provider, ProviderRequest, Ranked, Ranking, Reply,
-    ReplyBody, ReplyHead, RequestFacts, RequestSpan, RequirementError, Requirements, Resolved, SelectContext,
-    Selector, SelectorError, Snapshot, SpanId, StreamEvent, Support, SystemClock, TimeoutKind, Timeouts,
-    TraceId, TraceParent, Transport, UnixMillis, Usage, VendorError, Verdict, Warmth, WholeReply,
+    PoolDefinition, PoolError, Price, PriceTier, Provenance, Provider, ProviderRequest, Ranked, Ranking,
+    Reply, ReplyBody, ReplyHead, RequestFacts, RequestSpan, RequirementError, Requirements, Resolved,
+    SelectContext, Selector, SelectorError, Snapshot, SpanId, StreamEvent, Support, SystemClock, TimeoutKind,
+    Timeouts, TraceId, TraceParent, Transport, UnixMillis, Usage, VendorError, Verdict, Warmth, WholeReply,
 };
 pub use modelpool_engine::{
     Answer, AnswerBody, AnswerStream, Call, CallerLimits, ChatAnswer, ChatRequest, DetectOptions, Detection,

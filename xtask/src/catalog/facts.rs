@@ -45,6 +45,9 @@ pub(super) struct Prices {
     pub(super) output: Option<f64>,
     pub(super) cached_input: Option<f64>,
     pub(super) cache_write: Option<f64>,
+    /// Of what is kept for an hour.
+    pub(super) cache_write_1h: Option<f64>,
+    pub(super) reasoning: Option<f64>,
 }
 
 /// One model.
@@ -54,13 +57,14 @@ pub(super) struct Facts {
     pub(super) context: Option<u64>,
     pub(super) max_output: Option<u64>,
     pub(super) prices: Prices,
-    pub(super) reasoning: Option<f64>,
     pub(super) flags: String,
     pub(super) deprecation: Option<String>,
     pub(super) image_input: Option<f64>,
     pub(super) image_output: Option<f64>,
     /// Prices of requests with more input tokens than so many.
     pub(super) tiers: Vec<(u64, Prices)>,
+    /// US dollars per call.
+    pub(super) request: Option<f64>,
 }
 
 impl Facts {
@@ -82,22 +86,24 @@ impl Facts {
         if prices.input.is_none() && prices.output.is_none() {
             prices = beliefs.prices(first, "")?;
         }
-        let reasoning = beliefs.per_million(entry, "output_cost_per_reasoning_token")?;
-        let reasoning = match reasoning {
-            None => beliefs.per_million(first, "output_cost_per_reasoning_token")?,
-            known => known,
-        };
+        if prices.reasoning.is_none() {
+            prices.reasoning = beliefs.per_million(first, "output_cost_per_reasoning_token")?;
+        }
+        if matches!(mode, 'i' | 'd') && prices.output.is_none() {
+            // All that comes out of it is images.
+            prices.output = beliefs.per_million(entry, "output_cost_per_image_token")?;
+        }
         Ok(Some(Self {
             mode,
             context: tokens(entry, "max_input_tokens"),
             max_output: tokens(entry, "max_output_tokens"),
             prices,
-            reasoning,
             flags: flags(entry),
             deprecation: date(entry),
             image_input: beliefs.dollars(entry, "input_cost_per_image")?,
             image_output: beliefs.dollars(entry, "output_cost_per_image")?,
             tiers: beliefs.tiers(entry)?,
+            request: beliefs.request(entry, mode)?,
         }))
     }
 
@@ -109,6 +115,7 @@ impl Facts {
             prices.output,
             prices.cached_input,
             prices.cache_write,
+            prices.cache_write_1h,
         ];
         priced.iter().flatten().count() * 4
             + self.flags.len()
@@ -141,7 +148,21 @@ impl Beliefs {
             output,
             cached_input: cached,
             cache_write: self.per_million(entry, &format!("cache_creation_input_token_cost{suffix}"))?,
+            cache_write_1h: self.per_million(
+                entry,
+                &format!("cache_creation_input_token_cost_above_1hr{suffix}"),
+            )?,
+            reasoning: self.per_million(entry, &format!("output_cost_per_reasoning_token{suffix}"))?,
         })
+    }
+
+    /// A query is a whole call only where documents are ranked; elsewhere it is a search within a call, which not
+    /// every call makes.
+    fn request(self, entry: &Value, mode: char) -> Result<Option<f64>, String> {
+        match mode {
+            'k' => self.dollars(entry, "input_cost_per_query"),
+            _ => self.dollars(entry, "input_cost_per_request"),
+        }
     }
 
     fn per_million(self, entry: &Value, name: &str) -> Result<Option<f64>, String> {
@@ -298,6 +319,32 @@ mod tests {
         );
         assert_eq!(listed.tiers.len(), 1);
         assert_eq!(listed.tiers[0].0, 256_000);
+    }
+
+    #[test]
+    fn what_is_billed_besides_is_kept() {
+        let claude = read(
+            "anthropic",
+            json!({"mode": "chat", "input_cost_per_token": 3e-6, "output_cost_per_token": 15e-6,
+                "cache_creation_input_token_cost": 3.75e-6, "cache_creation_input_token_cost_above_1hr": 6e-6,
+                "input_cost_per_token_above_200k_tokens": 6e-6, "output_cost_per_token_above_200k_tokens": 22.5e-6,
+                "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 12e-6}),
+        );
+        assert_eq!(claude.prices.cache_write_1h, Some(6.0));
+        assert_eq!(claude.tiers[0].1.cache_write_1h, Some(12.0));
+        let queries = |mode: &str| {
+            let entry = json!({"mode": mode, "input_cost_per_query": 0.002, "input_cost_per_token": 0.0});
+            read("cohere", entry).request
+        };
+        assert_eq!((queries("rerank"), queries("chat")), (Some(0.002), None));
+        let requests = json!({"mode": "chat", "input_cost_per_request": 0.005});
+        assert_eq!(read("perplexity", requests).request, Some(0.005));
+        let images = |mode: &str| {
+            let entry =
+                json!({"mode": mode, "input_cost_per_token": 5e-6, "output_cost_per_image_token": 4e-5});
+            read("openai", entry).prices.output
+        };
+        assert_eq!((images("image_generation"), images("chat")), (Some(40.0), None));
     }
 
     #[test]

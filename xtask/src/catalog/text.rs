@@ -48,12 +48,14 @@ fn line(before: &str, name: &str, facts: &Facts) -> String {
         told(prices.output),
         told(prices.cached_input),
         told(prices.cache_write),
-        told(facts.reasoning),
+        told(prices.cache_write_1h),
+        told(prices.reasoning),
         facts.flags.clone(),
         facts.deprecation.clone().unwrap_or_default(),
         told(facts.image_input),
         told(facts.image_output),
         facts.tiers.iter().map(tier).collect::<Vec<_>>().join(";"),
+        told(facts.request),
     ];
     for field in fields {
         // Writing to a string cannot fail.
@@ -71,6 +73,8 @@ fn tier((above, prices): &(u64, Prices)) -> String {
         prices.output,
         prices.cached_input,
         prices.cache_write,
+        prices.cache_write_1h,
+        prices.reasoning,
     ];
     let all = all.map(told).join(":");
     format!("{above}:{}", all.trim_end_matches(':'))
@@ -105,6 +109,6 @@ mod tests {
         let text = write(&release, &BTreeMap::from([("v", models)]));
         let (comments, rest) = text.split_at(text.find('[').unwrap_or_default());
         assert!(comments.lines().all(|line| line.starts_with("# ")), "{comments}");
-        assert_eq!(rest, "[v]\n0abc|c|10||1|2||||v\n2D|e\n");
+        assert_eq!(rest, "[v]\n0abc|c|10||1|2|||||v\n2D|e\n");
     }
 }

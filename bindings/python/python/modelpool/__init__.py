@@ -74,6 +74,7 @@ from ._mcp import McpError, McpServer
 from ._native import ModelCapabilities, ModelConfig, __version__
 from ._phases import ContextEngine, ContextManager, ContextProcessor, Query
 from ._pool import ModelPool
+from ._prices import Price, PriceTier
 from ._providers import LLMProvider, PoolProvider, ProviderFactory
 from ._running import ToolRunner
 from ._runs import AgentRun, SyncAgentRun
@@ -135,6 +136,8 @@ __all__ = [
     "PoolProvider",
     "PoolStateError",
     "PrefillRefusedError",
+    "Price",
+    "PriceTier",
     "ProtocolError",
     "ProviderFactory",
     "Query",

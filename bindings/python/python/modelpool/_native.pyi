@@ -3,6 +3,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
+from ._prices import Price
+
 __all__ = [
     "ModelCapabilities",
     "ModelConfig",
@@ -61,7 +63,7 @@ class ModelCapabilities:
         supports_parallel_tools: bool | None = None,
         supports_prefill: bool | None = None,
         supports_embeddings: bool | None = None,
-        price: Mapping[str, float] | None = None,
+        price: Price | Mapping[str, float] | None = None,
     ) -> ModelCapabilities: ...
     @property
     def supports_tools(self) -> bool: ...
@@ -96,7 +98,7 @@ class ModelCapabilities:
     @property
     def cost_per_1k_tokens(self) -> float: ...
     @property
-    def price(self) -> dict[str, float] | None: ...
+    def price(self) -> Price | None: ...
     @property
     def custom_capabilities(self) -> dict[str, Any]: ...
     def meets_requirements(self, requirements: Mapping[str, Any] | None = None) -> bool: ...

@@ -148,7 +148,8 @@ fn used(usage: &Value) -> Usage {
         input_tokens: count(&usage["prompt_tokens"]),
         cached_input_tokens: count(&usage["prompt_tokens_details"]["cached_tokens"]),
         output_tokens: count(&usage["completion_tokens"]),
+        cache_write_tokens: count(&usage["prompt_tokens_details"]["cache_write_tokens"]),
         reasoning_tokens: count(&usage["completion_tokens_details"]["reasoning_tokens"]),
-        estimated: false,
+        ..Usage::default()
     }
 }

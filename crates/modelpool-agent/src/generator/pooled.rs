@@ -130,8 +130,11 @@ impl Asking {
     }
 
     pub(super) fn ladder(&self, request: &GenerationRequest) -> Ladder {
-        let explanation = self.call(request).and_then(|call| self.pool.explain_call(&call));
-        let Ok(explanation) = explanation else {
+        let explained = self.call(request).and_then(|call| {
+            let explanation = self.pool.explain_call(&call)?;
+            Ok((explanation, call.facts.input_tokens))
+        });
+        let Ok((explanation, input_tokens)) = explained else {
             return Ladder::default();
         };
         // A named model is no choice, and its fallbacks are for when it fails.
@@ -141,10 +144,7 @@ impl Asking {
         let snapshot = self.pool.snapshot();
         let rung = |alias: &String| {
             let index = snapshot.index_of(alias)?;
-            let cost = snapshot
-                .capabilities(index)
-                .number(Numeric::CostPer1kTokens)
-                .value;
+            let cost = snapshot.capabilities(index).cost_per_1k_at(input_tokens);
             Some(Rung {
                 alias: alias.as_str().into(),
                 cost_per_1k_tokens: cost,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anstyle::Style;
 use modelpool::catalog::{self, CatalogEntry};
 use modelpool::config::FileConfig;
-use modelpool::{Capabilities, Flag, ModelPool, Numeric, Provenance, Support};
+use modelpool::{Capabilities, Flag, ModelPool, Numeric, PriceTier, Provenance, Support};
 use serde_json::{Value, json};
 
 use crate::arguments::ModelsArguments;
@@ -128,11 +128,31 @@ fn known(capabilities: &Capabilities, numeric: Numeric) -> String {
     }
 }
 
+/// `2 / 12, above 200k 4 / 18`; what is sold by the piece is `0.04 an image` or `0.002 a call`.
 fn price(capabilities: &Capabilities) -> String {
-    match capabilities.declared_price() {
-        Some(price) => format!("{} / {}", dollars(price.input), dollars(price.output)),
-        None => "?".to_owned(),
+    let Some(price) = capabilities.declared_price() else {
+        return "?".to_owned();
+    };
+    let rates = |input: f64, output: f64| format!("{} / {}", dollars(input), dollars(output));
+    let mut parts = Vec::new();
+    for (each, what) in [(price.image, "an image"), (price.request, "a call")] {
+        parts.extend(each.map(|each| format!("{} {what}", dollars(each))));
     }
+    if parts.is_empty() || price.input > 0.0 || price.output > 0.0 {
+        parts.insert(0, rates(price.input, price.output));
+    }
+    let mut tiers: Vec<&PriceTier> = price.tiers.iter().collect();
+    tiers.sort_by_key(|tier| tier.above_input_tokens);
+    parts.extend(tiers.iter().map(|tier| {
+        let above = match tier.above_input_tokens {
+            // A tier that begins with a round number holds above the one before it.
+            tokens if tokens % 1_000 == 999 => format!("from {}k", tokens / 1_000 + 1),
+            tokens if tokens % 1_000 == 0 => format!("above {}k", tokens / 1_000),
+            tokens => format!("above {tokens}"),
+        };
+        format!("{above} {}", rates(tier.input, tier.output))
+    }));
+    parts.join(", ")
 }
 
 fn dollars(amount: f64) -> String {
@@ -186,4 +206,58 @@ fn pools_table(config: &FileConfig) -> Table {
         );
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use modelpool::Price;
+
+    use super::*;
+
+    #[test]
+    fn prices_are_told_with_their_tiers_and_by_the_piece() {
+        let tier = |above_input_tokens, input, output| PriceTier {
+            above_input_tokens,
+            input,
+            output,
+            ..PriceTier::default()
+        };
+        let plain = Price {
+            input: 2.0,
+            output: 12.5,
+            ..Price::default()
+        };
+        for (asked, expected) in [
+            (plain.clone(), "2 / 12.5"),
+            (Price::default(), "0 / 0"),
+            (
+                Price {
+                    tiers: vec![
+                        tier(256_000, 6.0, 20.0),
+                        tier(199_999, 4.0, 18.0),
+                        tier(1_234, 3.0, 13.0),
+                    ],
+                    ..plain.clone()
+                },
+                "2 / 12.5, above 1234 3 / 13, from 200k 4 / 18, above 256k 6 / 20",
+            ),
+            (
+                Price {
+                    image: Some(0.04),
+                    ..Price::default()
+                },
+                "0.04 an image",
+            ),
+            (
+                Price {
+                    request: Some(0.005),
+                    ..plain
+                },
+                "2 / 12.5, 0.005 a call",
+            ),
+        ] {
+            assert_eq!(price(&Capabilities::new().price(asked)), expected);
+        }
+        assert_eq!(price(&Capabilities::new()), "?");
+    }
 }

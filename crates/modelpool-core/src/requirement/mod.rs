@@ -34,6 +34,7 @@ use smallvec::SmallVec;
 
 use crate::capability::{Capabilities, Flag, Numeric, Provenance, Support, number_json};
 use crate::nearest::nearest;
+use crate::price::Price;
 pub use check::Check;
 pub use form::RequirementError;
 
@@ -298,6 +299,8 @@ pub(crate) struct Packed {
     /// Bit per [`Numeric`] whose value is only a default.
     default_numbers: u8,
     pub(crate) numbers: [f64; Numeric::ALL.len()],
+    /// With more input tokens than this the price is another one.
+    pub(crate) first_tier_above: u64,
     custom_keys: u64,
 }
 
@@ -308,6 +311,10 @@ impl Packed {
             no: 0,
             default_numbers: 0,
             numbers: [0.0; 4],
+            first_tier_above: capabilities
+                .declared_price()
+                .and_then(Price::first_tier_above)
+                .unwrap_or(u64::MAX),
             custom_keys: 0,
         };
         for flag in Flag::ALL {

@@ -38,6 +38,10 @@ pub struct CallRecord {
     pub output_tokens: u64,
     /// Input tokens the vendor read from its cache.
     pub cached_input_tokens: u64,
+    /// Input tokens the vendor wrote to its cache.
+    pub cache_write_tokens: u64,
+    /// Images made.
+    pub images: u64,
     /// What it cost in US dollars, where usage and price are known.
     pub cost_usd: Option<f64>,
     /// Whether the answer came as a stream.
@@ -115,7 +119,8 @@ impl CallRecord {
 
     /// Whether it cost something that nobody knows. A call that failed without using a token cost nothing.
     pub(super) fn is_unpriced(&self) -> bool {
-        let used_something = self.class.is_none() || self.input_tokens > 0 || self.output_tokens > 0;
+        let used_something =
+            self.class.is_none() || self.input_tokens > 0 || self.output_tokens > 0 || self.images > 0;
         self.known_cost_usd().is_none() && used_something
     }
 }

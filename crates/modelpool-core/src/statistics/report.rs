@@ -46,6 +46,10 @@ pub struct PeriodReport {
     pub output_tokens: u64,
     /// Input tokens of all calls that the vendors read from their caches.
     pub cached_input_tokens: u64,
+    /// Input tokens of all calls that the vendors wrote to their caches.
+    pub cache_write_tokens: u64,
+    /// Images made.
+    pub images: u64,
     /// Input and output tokens together.
     pub total_tokens: u64,
     /// What the calls cost in US dollars, as far as it is known. `None` where it is known of none of those that
@@ -128,6 +132,8 @@ impl PeriodReport {
             input_tokens: tally.input_tokens,
             output_tokens: tally.output_tokens,
             cached_input_tokens: tally.cached_input_tokens,
+            cache_write_tokens: tally.cache_write_tokens,
+            images: tally.images,
             total_tokens: tally.input_tokens.saturating_add(tally.output_tokens),
             total_cost_usd: cost_is_known.then_some(tally.cost_usd),
             unpriced_requests: tally.unpriced_requests,

@@ -24,6 +24,8 @@ pub(super) struct Tally {
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
     pub(super) cached_input_tokens: u64,
+    pub(super) cache_write_tokens: u64,
+    pub(super) images: u64,
     pub(super) cost_usd: f64,
     pub(super) priced_requests: u64,
     pub(super) unpriced_requests: u64,
@@ -70,6 +72,8 @@ impl Tally {
         self.cached_input_tokens = self
             .cached_input_tokens
             .saturating_add(record.cached_input_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(record.cache_write_tokens);
+        self.images = self.images.saturating_add(record.images);
         if let Some(cost_usd) = call.cost_usd {
             self.cost_usd += cost_usd;
             self.priced_requests += 1;
@@ -119,6 +123,8 @@ impl Tallied for Tally {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cached_input_tokens = self.cached_input_tokens.saturating_add(other.cached_input_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+        self.images = self.images.saturating_add(other.images);
         self.cost_usd += other.cost_usd;
         self.priced_requests = self.priced_requests.saturating_add(other.priced_requests);
         self.unpriced_requests = self.unpriced_requests.saturating_add(other.unpriced_requests);

@@ -55,7 +55,8 @@ fn without_calls_rates_and_times_are_null_and_the_cost_is_zero() {
         json!({
             "requests": 0, "successes": 0, "cancelled": 0, "success_rate": null, "failures": {},
             "latency_ms": null, "first_token_ms": null, "tokens_per_second": null,
-            "input_tokens": 0, "output_tokens": 0, "cached_input_tokens": 0, "total_tokens": 0,
+            "input_tokens": 0, "output_tokens": 0, "cached_input_tokens": 0, "cache_write_tokens": 0, "images": 0,
+            "total_tokens": 0,
             "total_cost_usd": 0.0, "unpriced_requests": 0,
         })
     );
@@ -119,7 +120,9 @@ fn tokens_are_counted_of_every_call_and_cached_ones_are_part_of_the_input() {
     let used = CallRecord {
         input_tokens: 100,
         cached_input_tokens: 60,
+        cache_write_tokens: 30,
         output_tokens: 10,
+        images: 1,
         ..success(10)
     };
     let lost = CallRecord {
@@ -129,6 +132,7 @@ fn tokens_are_counted_of_every_call_and_cached_ones_are_part_of_the_input() {
     let report = ever(&[used, lost]);
     assert_eq!(report.input_tokens, 200);
     assert_eq!(report.cached_input_tokens, 120);
+    assert_eq!((report.cache_write_tokens, report.images), (60, 2));
     assert_eq!(report.total_tokens, 220);
 }
 
@@ -265,6 +269,8 @@ fn call() -> impl Strategy<Value = CallRecord> {
                 input_tokens,
                 output_tokens,
                 cached_input_tokens: input_tokens / 2,
+                cache_write_tokens: input_tokens / 4,
+                images: output_tokens / 1_000,
                 cost_usd: cost.map(f64::from),
                 streamed: first_token_ms.is_some(),
             },

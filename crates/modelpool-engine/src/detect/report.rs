@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modelpool_core::{Finding, Found, ModelEntry, Usage};
+use modelpool_core::{Finding, Found, ModelEntry, Price};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -58,19 +58,11 @@ impl ProbePlan {
             });
         }
         let tokens = budget - left;
-        // All of it at the dearer of the two prices, so that it is not more.
+        // All of it at the dearer of the two prices, so that it is not more. No call is longer than all together, so
+        // none is in a higher tier, and where a tier is cheaper the shortest call counts.
         let price = entry.config().capabilities.declared_price();
-        let cost_usd = price.map(|price| {
-            let all_in = Usage {
-                input_tokens: tokens,
-                ..Usage::default()
-            };
-            let all_out = Usage {
-                output_tokens: tokens,
-                ..Usage::default()
-            };
-            price.cost_usd(&all_in).max(price.cost_usd(&all_out))
-        });
+        let calls: u64 = probes.iter().map(|probe| u64::from(probe.calls)).sum();
+        let cost_usd = price.map(|price| most_usd(price, tokens, calls));
         Self {
             alias: entry.alias().to_owned(),
             token_budget: budget,
@@ -79,6 +71,18 @@ impl ProbePlan {
             cost_usd,
         }
     }
+}
+
+/// The most that so many tokens can cost in so many calls.
+fn most_usd(price: &Price, tokens: u64, calls: u64) -> f64 {
+    let reachable = price.tiers.iter().filter(|tier| tier.above_input_tokens < tokens);
+    let sizes = reachable.map(|tier| tier.above_input_tokens.saturating_add(1));
+    let dearest_per_token = [0]
+        .into_iter()
+        .chain(sizes)
+        .map(|input_tokens| price.dearest_rate_at(input_tokens))
+        .fold(0.0, f64::max);
+    tokens as f64 * dearest_per_token / 1e6 + calls as f64 * price.request.unwrap_or(0.0)
 }
 
 /// What a detection found.

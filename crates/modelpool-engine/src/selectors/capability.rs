@@ -2,7 +2,7 @@
 //!
 //! **Rule.** The first difference decides: *p* (more first), *c* (less first), the default model,
 //! the alias. *p* is the number of the request's *P* preferences that the model meets, 0..=*P*;
-//! *c* is what it costs for ranking, in US dollars per thousand tokens, ≥ 0. The score shown is
+//! *c* is what it costs for ranking, in US dollars per thousand tokens, ≥ 0, as `cost` has it. The score shown is
 //! *p* + 1/(1 + *c*); the order is decided on *p* and *c* themselves, never on their sum.
 //!
 //! **Source.** Ours.
@@ -20,9 +20,7 @@ use std::sync::Arc;
 
 use modelpool_core::ranking::tie_break;
 use modelpool_core::snapshot::ModelIndex;
-use modelpool_core::{
-    Candidate, Candidates, Numeric, Ranking, Requirements, SelectContext, Selector, SelectorError,
-};
+use modelpool_core::{Candidate, Candidates, Ranking, SelectContext, Selector, SelectorError};
 
 use super::{Kind, cost, phrase};
 
@@ -50,7 +48,7 @@ impl Selector for Capability {
     ) -> Result<Ranking, SelectorError> {
         let mut standings: Vec<Standing<'_>> = candidates
             .iter()
-            .map(|candidate| Standing::of(candidate, context.preferences))
+            .map(|candidate| Standing::of(candidate, context))
             .collect();
         standings.sort_by(|a, b| a.compare(b, context));
         let mut ranking = Ranking::new();
@@ -71,7 +69,7 @@ impl Selector for Capability {
         }
         let best = candidates
             .iter()
-            .map(|candidate| Standing::of(candidate, context.preferences))
+            .map(|candidate| Standing::of(candidate, context))
             .min_by(|a, b| a.compare(b, context));
         Ok(best.map(|standing| standing.candidate.index()))
     }
@@ -86,11 +84,11 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(candidate: Candidate<'a>, preferences: &Requirements) -> Self {
+    fn of(candidate: Candidate<'a>, context: &SelectContext<'_>) -> Self {
         Self {
             candidate,
-            preferences_met: candidate.preferences_met(preferences),
-            cost: candidate.number(Numeric::CostPer1kTokens),
+            preferences_met: candidate.preferences_met(context.preferences),
+            cost: candidate.cost_per_1k_at(context.facts.input_tokens),
         }
     }
 
@@ -106,7 +104,7 @@ impl<'a> Standing<'a> {
     }
 
     fn reason(&self, context: &SelectContext<'_>) -> String {
-        let cost = phrase::cost(self.candidate);
+        let cost = phrase::cost(self.candidate, context);
         if context.preferences.is_empty() {
             cost
         } else {

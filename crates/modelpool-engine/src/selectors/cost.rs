@@ -1,7 +1,8 @@
 //! The cheapest model, whatever the request prefers.
 //!
 //! **Rule.** score = −*c*, where *c* is what the model costs for ranking, in US dollars per
-//! thousand tokens, ≥ 0: (3 × input + output) / 4 of its price.
+//! thousand tokens, ≥ 0: (3 × input + output) / 4 of its price, in the tier that the request's
+//! estimated input tokens are in.
 //!
 //! **Source.** Ours; the weights of input and output are the usual mix of a conversation.
 //!
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use modelpool_core::ranking::tie_break;
 use modelpool_core::snapshot::ModelIndex;
-use modelpool_core::{Candidate, Candidates, Numeric, Ranking, SelectContext, Selector, SelectorError};
+use modelpool_core::{Candidate, Candidates, Ranking, SelectContext, Selector, SelectorError};
 
 use super::{Kind, phrase};
 
@@ -43,8 +44,9 @@ impl Selector for Cost {
         candidates: &Candidates<'_>,
         context: &SelectContext<'_>,
     ) -> Result<Ranking, SelectorError> {
+        let score = |candidate: Candidate<'_>| score(candidate, context);
         Ok(Ranking::by_score(candidates, context, score, |candidate, _| {
-            phrase::cost(candidate)
+            phrase::cost(candidate, context)
         }))
     }
 
@@ -62,9 +64,10 @@ pub(super) fn cheapest<'a>(
     candidates: &Candidates<'a>,
     context: &SelectContext<'_>,
 ) -> Option<Candidate<'a>> {
+    let input_tokens = context.facts.input_tokens;
     let mut best: Option<(Candidate<'a>, f64)> = None;
     for candidate in candidates.iter() {
-        let cost = candidate.number(Numeric::CostPer1kTokens);
+        let cost = candidate.cost_per_1k_at(input_tokens);
         if let Some((leader, least)) = best {
             // Most are dearer than the leader, and done with after one comparison.
             if cost > least || (cost == least && tie_break(candidate, leader, context).is_gt()) {
@@ -77,15 +80,16 @@ pub(super) fn cheapest<'a>(
 }
 
 /// Subtracting, where negating would tell a cost of 0 from one of -0.
-fn score(candidate: Candidate<'_>) -> f64 {
-    0.0 - candidate.number(Numeric::CostPer1kTokens)
+fn score(candidate: Candidate<'_>, context: &SelectContext<'_>) -> f64 {
+    0.0 - candidate.cost_per_1k_at(context.facts.input_tokens)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Capability;
     use super::super::test_pool::TestPool;
     use super::*;
-    use modelpool_core::{Capabilities, Flag, Price};
+    use modelpool_core::{Capabilities, Flag, Price, PriceTier, RequestFacts};
     use serde_json::json;
 
     #[test]
@@ -93,7 +97,7 @@ mod tests {
         let price = Price {
             input: 1.0,
             output: 5.0,
-            cached_input: None,
+            ..Price::default()
         };
         let pool = TestPool::new()
             .model(
@@ -106,5 +110,47 @@ mod tests {
             .prefer(json!({"supports_vision": true}));
         assert_eq!(pool.order(Cost), ["plain", "vision"]);
         assert_eq!(pool.reasons(Cost)[0], "$0.002 per 1k tokens");
+    }
+
+    #[test]
+    fn the_price_is_that_of_the_size_of_the_request() {
+        let tier = PriceTier {
+            above_input_tokens: 200_000,
+            input: 4.0,
+            output: 18.0,
+            ..PriceTier::default()
+        };
+        let stepped = Price {
+            input: 2.0,
+            output: 12.0,
+            tiers: vec![tier],
+            ..Price::default()
+        };
+        let even = Price {
+            input: 3.0,
+            output: 15.0,
+            ..Price::default()
+        };
+        let pool = |input_tokens| {
+            TestPool::new()
+                .model("even", Capabilities::new().price(even.clone()))
+                .model("stepped", Capabilities::new().price(stepped.clone()))
+                .facts(RequestFacts {
+                    input_tokens,
+                    ..RequestFacts::default()
+                })
+        };
+        for (input_tokens, order, reason) in [
+            (200_000, ["stepped", "even"], "$0.0045 per 1k tokens"),
+            (200_001, ["even", "stepped"], "$0.006 per 1k tokens"),
+        ] {
+            assert_eq!(pool(input_tokens).order(Cost), order);
+            assert_eq!(pool(input_tokens).order(Capability), order);
+            assert_eq!(pool(input_tokens).reasons(Cost)[0], reason);
+        }
+        assert_eq!(
+            pool(200_001).reasons(Cost)[1],
+            "$0.0075 per 1k tokens above 200000 input tokens"
+        );
     }
 }

@@ -1,12 +1,20 @@
 //! The words in which reasons speak of a model's figures.
 
-use modelpool_core::{Candidate, Numeric, Provenance};
+use modelpool_core::{Candidate, Numeric, Provenance, SelectContext};
 
-/// `$0.002 per 1k tokens`, with a mark where nobody said so.
-pub(super) fn cost(candidate: Candidate<'_>) -> String {
+/// `$0.002 per 1k tokens`, with a mark where nobody said so, and with the tier the request is in.
+pub(super) fn cost(candidate: Candidate<'_>, context: &SelectContext<'_>) -> String {
     let mark = assumed(candidate, Numeric::CostPer1kTokens);
-    let cost = rounded(candidate.number(Numeric::CostPer1kTokens));
-    format!("${cost} per 1k tokens{mark}")
+    let input_tokens = context.facts.input_tokens;
+    let cost = rounded(candidate.cost_per_1k_at(input_tokens));
+    let price = candidate.capabilities().declared_price();
+    match price.and_then(|price| price.tier_at(input_tokens)) {
+        Some(tier) => format!(
+            "${cost} per 1k tokens above {} input tokens",
+            tier.above_input_tokens
+        ),
+        None => format!("${cost} per 1k tokens{mark}"),
+    }
 }
 
 /// To six significant digits: what is left of a price behind them is what binary fractions make of it.

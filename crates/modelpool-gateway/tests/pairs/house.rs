@@ -90,7 +90,13 @@ impl Pairs {
         self.add_with(alias, wire, able().supports(Flag::Prefill)).await;
     }
 
-    async fn add_with(&mut self, alias: &str, wire: Wire, capabilities: Capabilities) {
+    /// The same, at a price.
+    pub(crate) async fn add_priced(&mut self, alias: &str, wire: Wire, price: modelpool::Price) {
+        self.add_with(alias, wire, able().price(price)).await;
+    }
+
+    /// The same, with these capabilities.
+    pub(crate) async fn add_with(&mut self, alias: &str, wire: Wire, capabilities: Capabilities) {
         let upstream = Upstream::start(wire).await.unwrap();
         let config = ModelConfig::new(alias, wire.provider(), wire.model_name())
             .base_url(upstream.base_url())

@@ -11,6 +11,7 @@ mod common;
 mod answers;
 mod ask;
 mod beta;
+mod bills;
 mod cuts;
 mod dialect;
 mod failover;

@@ -147,12 +147,14 @@ pub(super) fn stop_sequence(said: &Value) -> Option<String> {
 
 /// Tokens read from the cache or written to it are not among Bedrock's `inputTokens`, but in its total:
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. A total without them says that they
-/// are among the input already. `None` for an object without counts.
+/// are among the input already. What was written is told by how long it is kept, too:
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html>. `None` for an object
+/// without counts.
 pub(super) fn usage(said: &Value) -> Option<Usage> {
     let count = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or(0);
     let (input, output) = (count("inputTokens"), count("outputTokens"));
-    let cached = count("cacheReadInputTokens");
-    let beside = cached.saturating_add(count("cacheWriteInputTokens"));
+    let (cached, written) = (count("cacheReadInputTokens"), count("cacheWriteInputTokens"));
+    let beside = cached.saturating_add(written);
     let is_within = beside <= input && count("totalTokens") == input.saturating_add(output);
     let usage = Usage {
         input_tokens: if is_within {
@@ -161,11 +163,23 @@ pub(super) fn usage(said: &Value) -> Option<Usage> {
             input.saturating_add(beside)
         },
         cached_input_tokens: cached,
+        cache_write_tokens: written,
+        cache_write_1h_tokens: written_for_an_hour(said).min(written),
         output_tokens: output,
-        reasoning_tokens: 0,
-        estimated: false,
+        ..Usage::default()
     };
     (usage.total_tokens() > 0).then_some(usage)
+}
+
+fn written_for_an_hour(said: &Value) -> u64 {
+    let details = said.get("cacheDetails").and_then(Value::as_array);
+    let for_an_hour = details
+        .into_iter()
+        .flatten()
+        .filter(|detail| detail["ttl"] == "1h");
+    for_an_hour
+        .filter_map(|detail| detail["inputTokens"].as_u64())
+        .fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

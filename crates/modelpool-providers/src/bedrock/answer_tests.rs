@@ -151,6 +151,26 @@ fn cached_tokens_are_part_of_the_input() {
 }
 
 #[test]
+fn what_was_written_to_the_cache_is_counted_by_how_long_it_is_kept() {
+    for (details, expected) in [
+        (json!(null), (30, 0)),
+        (
+            json!([{"ttl": "1h", "inputTokens": 20}, {"ttl": "5m", "inputTokens": 10}]),
+            (30, 20),
+        ),
+        (
+            json!([{"ttl": "1h", "inputTokens": u64::MAX}, {"ttl": "1h", "inputTokens": 1}, 7]),
+            (30, 30),
+        ),
+    ] {
+        let said = json!({"inputTokens": 1, "outputTokens": 5, "totalTokens": 36, "cacheWriteInputTokens": 30,
+            "cacheDetails": details});
+        let usage = usage(&said).unwrap();
+        assert_eq!((usage.cache_write_tokens, usage.cache_write_1h_tokens), expected);
+    }
+}
+
+#[test]
 fn what_is_no_answer() {
     let protocol = |body: &str| match read(&Bytes::copy_from_slice(body.as_bytes())) {
         Err(Broken::Protocol(message)) => message,

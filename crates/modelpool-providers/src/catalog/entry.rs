@@ -4,6 +4,8 @@ use modelpool_core::{Capabilities, Fact, Flag, Numeric, Price, Provenance, Suppo
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::bill;
+
 /// What a model is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,7 +73,7 @@ impl Mode {
     }
 
     /// Whether nothing is put out that could have a price.
-    const fn puts_nothing_out(self) -> bool {
+    pub(super) const fn puts_nothing_out(self) -> bool {
         matches!(self, Mode::Embedding | Mode::Rerank | Mode::Moderation)
     }
 }
@@ -87,6 +89,8 @@ pub struct TokenPrices {
     pub cached_input: Option<f64>,
     /// Input tokens written to the vendor's cache.
     pub cache_write: Option<f64>,
+    /// Those of them that are kept for an hour.
+    pub cache_write_1h: Option<f64>,
     /// Output tokens of reasoning, where they have a price of their own.
     pub reasoning: Option<f64>,
 }
@@ -131,6 +135,9 @@ pub struct CatalogEntry {
     pub tiers: Vec<PriceTier>,
     /// What images cost.
     pub image_price: ImagePrice,
+    /// US dollars per call, beside its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_price: Option<f64>,
     /// The day from which the vendor no longer serves it, as `2026-11-30`.
     pub deprecation_date: Option<String>,
     /// What it can do.
@@ -199,15 +206,7 @@ impl CatalogEntry {
     /// is a wrong one.
     #[must_use]
     pub fn price(&self) -> Option<Price> {
-        let output = match self.prices.output {
-            None if self.mode.puts_nothing_out() => Some(0.0),
-            output => output,
-        };
-        Some(Price {
-            input: self.prices.input?,
-            output: output?,
-            cached_input: self.prices.cached_input,
-        })
+        bill::price(self)
     }
 
     /// Fills in what nobody declared, probed or observed, with the provenance *catalog*.

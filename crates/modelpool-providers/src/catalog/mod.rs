@@ -15,10 +15,13 @@
 //! Prices are list prices of the snapshot's day. Discounts, batches, priority and regions with
 //! another price are not in it.
 
+mod bill;
 mod entry;
 mod names;
 mod snapshot;
 
+#[cfg(test)]
+mod bill_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,13 +4,13 @@
 //! # source: …                  what it was made from
 //! # date: 2026-11-27
 //! [vendor]
-//! 0name|mode|context|max output|input|output|cached|cache write|reasoning|flags|deprecation|image in|image out|tiers
+//! 0name|mode|context|max output|input|output|cached|write|1h write|reasoning|flags|deprecation|image in|image out|tiers|request
 //! ```
 //!
 //! Models are sorted by name in lower case. The first character of a line is a digit of base 62:
 //! how many letters the name has in common with the one before. Prices are US dollars per million
 //! tokens, empty fields are unknown, fields at the end are left out. Tiers are
-//! `above:input:output:cached:write`, joined by `;`.
+//! `above:input:output:cached:write:1h write:reasoning`, joined by `;`.
 
 use std::sync::OnceLock;
 
@@ -89,6 +89,7 @@ fn read_model(provider: &'static str, before: &mut String, line: &str) -> Option
         output: field().parse().ok(),
         cached_input: field().parse().ok(),
         cache_write: field().parse().ok(),
+        cache_write_1h: field().parse().ok(),
         reasoning: field().parse().ok(),
     };
     let mut flags = CatalogFlags::from_letters(field());
@@ -110,6 +111,7 @@ fn read_model(provider: &'static str, before: &mut String, line: &str) -> Option
             output: field().parse().ok(),
         },
         tiers: field().split(';').filter_map(tier).collect(),
+        request_price: field().parse().ok(),
         key: before.to_lowercase(),
     })
 }
@@ -134,7 +136,8 @@ fn tier(text: &str) -> Option<PriceTier> {
             output: price(),
             cached_input: price(),
             cache_write: price(),
-            reasoning: None,
+            cache_write_1h: price(),
+            reasoning: price(),
         },
     })
 }
@@ -159,7 +162,7 @@ mod tests {
     #[test]
     fn names_are_decoded_and_fields_may_be_missing() {
         let read = Snapshot::read(
-            "# date: 2026-01-02\n[v]\n0abc|c|10|5|1|2|0.5|||tV|2027-01-01|||200000:2:4::1;300000:3\n2D|e\n3e|?\n",
+            "# date: 2026-01-02\n[v]\n0abc|c|10|5|1|2|0.5||1.5||tV|2027-01-01|||200000:2:4::1:2:5;300000:3|0.01\n2D|e\n3e|?\n",
         );
         assert_eq!(read.date, "2026-01-02");
         let [first, second] = read.of_vendor("v") else {
@@ -174,9 +177,13 @@ mod tests {
         assert_eq!(first.flags.get(Flag::Vision), Some(false));
         assert_eq!(first.flags.get(Flag::Audio), None);
         assert_eq!(first.prices.cached_input, Some(0.5));
+        assert_eq!(first.prices.cache_write_1h, Some(1.5));
+        assert_eq!(first.request_price, Some(0.01));
         assert_eq!(first.deprecation_date.as_deref(), Some("2027-01-01"));
         assert_eq!(first.tiers.len(), 2);
         assert_eq!(first.tiers[0].prices.cache_write, Some(1.0));
+        assert_eq!(first.tiers[0].prices.cache_write_1h, Some(2.0));
+        assert_eq!(first.tiers[0].prices.reasoning, Some(5.0));
         assert_eq!(first.tiers[1].prices.output, None);
         assert_eq!(second.prices, TokenPrices::default());
         assert_eq!(second.flags.get(Flag::Embeddings), Some(true));

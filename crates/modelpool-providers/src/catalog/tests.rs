@@ -153,7 +153,8 @@ fn what_is_known_of_a_model() {
         Some(Price {
             input: 2.5,
             output: 10.0,
-            cached_input: Some(1.25)
+            cached_input: Some(1.25),
+            ..Price::default()
         })
     );
     assert_eq!(entry.flags.get(Flag::Tools), Some(true));
@@ -200,7 +201,7 @@ fn only_what_is_not_declared_is_filled_in() {
         capabilities.number(Numeric::MaxTokens).provenance,
         Provenance::Catalog
     );
-    assert_eq!(capabilities.declared_price(), Some(Price::per_1k(0.5)));
+    assert_eq!(capabilities.declared_price(), Some(&Price::per_1k(0.5)));
     assert!(capabilities.custom_value("mine").is_some());
 
     let mut bare = Capabilities::new();
@@ -210,7 +211,7 @@ fn only_what_is_not_declared_is_filled_in() {
         (cost.value, cost.provenance),
         (17.5 / 4.0 / 1000.0, Provenance::Catalog)
     );
-    assert_eq!(bare.declared_price(), entry.price());
+    assert_eq!(bare.declared_price(), entry.price().as_ref());
 }
 
 #[test]

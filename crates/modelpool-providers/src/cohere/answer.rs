@@ -75,7 +75,8 @@ pub(super) fn finish(end: &Value, calls_tools: bool) -> Result<Option<FinishReas
 }
 
 /// The tokens that were used, which is what limits count and what other wires report. `billed_units` leave out
-/// those that Cohere adds of its own, and are taken where nothing else came.
+/// those that Cohere adds of its own: <https://docs.cohere.com/docs/how-does-cohere-pricing-work>. They are taken for
+/// all where nothing else came.
 pub(super) fn usage(usage: &Value) -> Option<Usage> {
     let counted = |name: &str| {
         let counts = usage.get(name)?;
@@ -84,13 +85,17 @@ pub(super) fn usage(usage: &Value) -> Option<Usage> {
             count(counts.get("output_tokens"))?,
         ))
     };
-    let (input_tokens, output_tokens) = counted("tokens").or_else(|| counted("billed_units"))?;
+    let billed = counted("billed_units");
+    let (input_tokens, output_tokens) = counted("tokens").or(billed)?;
+    let (billed_input, billed_output) = billed.unwrap_or((input_tokens, output_tokens));
     Some(Usage {
         input_tokens,
         cached_input_tokens: count(usage.get("cached_tokens"))
             .unwrap_or_default()
             .min(input_tokens),
         output_tokens,
+        unbilled_input_tokens: input_tokens.saturating_sub(billed_input),
+        unbilled_output_tokens: output_tokens.saturating_sub(billed_output),
         ..Usage::default()
     })
 }

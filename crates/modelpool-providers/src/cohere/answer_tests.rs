@@ -117,19 +117,22 @@ fn reasons_are_told_apart() {
 
 #[test]
 fn tokens_used_come_before_tokens_billed() {
-    let used = |input, cached, output| {
+    let all_but = |input, cached, output, unbilled: (u64, u64)| {
         Some(Usage {
             input_tokens: input,
             cached_input_tokens: cached,
             output_tokens: output,
+            unbilled_input_tokens: unbilled.0,
+            unbilled_output_tokens: unbilled.1,
             ..Usage::default()
         })
     };
+    let used = |input, cached, output| all_but(input, cached, output, (0, 0));
     for (object, expected) in [
         (
             json!({"billed_units": {"input_tokens": 1, "output_tokens": 2},
                    "tokens": {"input_tokens": 30.0, "output_tokens": 4}, "cached_tokens": 16}),
-            used(30, 16, 4),
+            all_but(30, 16, 4, (29, 2)),
         ),
         (
             json!({"billed_units": {"input_tokens": 1, "output_tokens": 2}}),

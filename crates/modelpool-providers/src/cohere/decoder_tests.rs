@@ -74,6 +74,8 @@ fn ending(reason: FinishReason) -> [Event; 2] {
     let usage = Usage {
         input_tokens: 68,
         output_tokens: 8,
+        unbilled_input_tokens: 65,
+        unbilled_output_tokens: 1,
         ..Usage::default()
     };
     let finish = Event::Finish {

@@ -67,7 +67,7 @@ pub(super) fn usage(metadata: &Value) -> Option<Usage> {
         cached_input_tokens: of("cachedContentTokenCount").min(input_tokens),
         output_tokens: of("candidatesTokenCount").saturating_add(of("thoughtsTokenCount")),
         reasoning_tokens: of("thoughtsTokenCount"),
-        estimated: false,
+        ..Usage::default()
     };
     (usage.total_tokens() > 0).then_some(usage)
 }
@@ -126,7 +126,7 @@ mod tests {
             cached_input_tokens: 4,
             output_tokens: 12,
             reasoning_tokens: 7,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(read, expected);
         assert_eq!(usage(&usage_metadata(&read)), Some(expected));

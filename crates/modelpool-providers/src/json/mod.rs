@@ -108,6 +108,31 @@ impl<'a> Read<'a> for Presence {
     }
 }
 
+/// [`Presence`], and of a list, how many items it has. Their content is passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Items {
+    pub(crate) present: bool,
+    pub(crate) count: u64,
+}
+
+impl<'a> Read<'a> for Items {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Unreadable> {
+        if scanner.peek() != Some(b'[') {
+            let present = scanner.value().map(is_something)?;
+            return Ok(Self { present, count: 0 });
+        }
+        let mut count = 0;
+        scanner.list(|scanner| {
+            count += 1;
+            scanner.value().map(|_| ())
+        })?;
+        Ok(Self {
+            present: count > 0,
+            count,
+        })
+    }
+}
+
 fn is_something(raw: &str) -> bool {
     match raw.as_bytes() {
         [b'"', inner @ .., b'"'] => !inner.is_empty(),

@@ -327,13 +327,17 @@ pub(super) fn finish_word(reason: &FinishReason) -> &str {
 }
 
 pub(super) fn usage_value(usage: &Usage) -> Value {
-    json!({
+    let mut value = json!({
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens(),
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    })
+    });
+    if usage.cache_write_tokens > 0 {
+        value["prompt_tokens_details"]["cache_write_tokens"] = usage.cache_write_tokens.into();
+    }
+    value
 }
 
 #[cfg(test)]

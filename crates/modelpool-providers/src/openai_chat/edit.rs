@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use modelpool_core::{StreamEvent, Usage};
-use serde_json::{Value, json};
+use serde_json::Value;
 use smallvec::smallvec;
 
+use super::answer::usage_value;
 use super::read::{member_range, range_in};
 use super::stream::{Reader, text_event};
 use crate::json::{self, lenient_object};
@@ -166,14 +167,7 @@ fn with_usage(event: StreamEvent, usage: &Usage) -> StreamEvent {
         return event;
     };
     let Some(own) = chunk.usage else { return event };
-    let sum = json!({
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens(),
-        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    });
-    let edit = (range_in(whole, own), sum.to_string());
+    let edit = (range_in(whole, own), usage_value(usage).to_string());
     StreamEvent {
         raw: apply(&raw, &mut [edit]),
         plain_text: None,

@@ -210,7 +210,7 @@ proptest! {
         events.extend(arguments.iter().enumerate().map(|(at, text)| call(0, at == 0, text)));
         let reason = if arguments.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
         events.push(finish(0, reason));
-        let usage = Usage { input_tokens: 7, cached_input_tokens: 3, output_tokens: 5, reasoning_tokens: 2, estimated: false };
+        let usage = Usage { input_tokens: 7, cached_input_tokens: 3, output_tokens: 5, reasoning_tokens: 2, ..Usage::default() };
         events.push(Event::Usage(usage));
 
         let written = encoded(&mut ChatEncoder::new("other", true), &events);

@@ -5,6 +5,7 @@ use modelpool_core::provider::WholeReply;
 use modelpool_core::{Error, ErrorKind, FinishReason, Operation, Usage};
 use serde_json::Value;
 
+use crate::counts::{ToldCost, output_with_reasoning};
 use crate::failure::from_object;
 use crate::json::{self, Count, Presence, Text, lenient_object};
 
@@ -13,16 +14,22 @@ lenient_object! {
     struct WireUsage<'a> {
         prompt_tokens: Count = "prompt_tokens",
         completion_tokens: Count = "completion_tokens",
+        total_tokens: Count = "total_tokens",
         prompt_details: WirePromptDetails<'a> = "prompt_tokens_details",
         completion_details: WireCompletionDetails<'a> = "completion_tokens_details",
         cache_hits: Count = "prompt_cache_hit_tokens", // DeepSeek's name of the cached ones
         cached: Count = "cached_tokens", // Moonshot's
+        ticks: Option<&'a str> = "cost_in_usd_ticks",
+        cost: Option<&'a str> = "cost",
+        is_byok: Option<&'a str> = "is_byok",
     }
 }
 
 lenient_object! {
     struct WirePromptDetails<'a> {
         cached_tokens: Count = "cached_tokens",
+        written: Count = "cache_write_tokens", // OpenAI's name, and OpenRouter's
+        created: Count = "cache_creation_input_tokens", // Qwen's
     }
 }
 
@@ -50,22 +57,33 @@ lenient_object! {
 impl WireUsage<'_> {
     /// `None` where the vendor sent the object without counts.
     pub(super) fn counts(&self) -> Option<Usage> {
+        let (prompt, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
+        let reasoning = self.completion_details.reasoning_tokens.0;
+        let output = output_with_reasoning(prompt, completion, reasoning, self.total_tokens.0);
         let usage = Usage {
-            input_tokens: self.prompt_tokens.0,
+            input_tokens: prompt,
             cached_input_tokens: self
                 .prompt_details
                 .cached_tokens
                 .0
                 .max(self.cache_hits.0)
                 .max(self.cached.0)
-                .min(self.prompt_tokens.0),
-            output_tokens: self.completion_tokens.0,
-            reasoning_tokens: self
-                .completion_details
-                .reasoning_tokens
+                .min(prompt),
+            cache_write_tokens: self
+                .prompt_details
+                .written
                 .0
-                .min(self.completion_tokens.0),
-            estimated: false,
+                .max(self.prompt_details.created.0)
+                .min(prompt),
+            output_tokens: output,
+            reasoning_tokens: reasoning.min(output),
+            told_nano_usd: ToldCost {
+                ticks: self.ticks,
+                cost: self.cost,
+                is_byok: self.is_byok,
+            }
+            .nano_usd(),
+            ..Usage::default()
         };
         (usage.total_tokens() > 0).then_some(usage)
     }
@@ -148,6 +166,28 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_read_under_every_vendors_names() {
+        let used = |usage: &str| {
+            let body = format!(r#"{{"choices":[{{"finish_reason":"stop"}}],"usage":{usage}}}"#);
+            read(Operation::Chat, body.into(), &[]).unwrap().usage.unwrap()
+        };
+        // What xAI billed: https://github.com/Wei-Shaw/sub2api/issues/5771
+        let grok = used(
+            r#"{"prompt_tokens":10120,"completion_tokens":1499,"total_tokens":14428,
+                "prompt_tokens_details":{"cached_tokens":128},"completion_tokens_details":{"reasoning_tokens":2809},
+                "cost_in_usd_ticks":232856000}"#,
+        );
+        assert_eq!((grok.output_tokens, grok.reasoning_tokens), (4308, 2809));
+        assert_eq!(grok.told_usd(), Some(0.023_285_6));
+        for name in ["cache_write_tokens", "cache_creation_input_tokens"] {
+            let written = used(&format!(
+                r#"{{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{{"{name}":8}}}}"#
+            ));
+            assert_eq!(written.cache_write_tokens, 8, "{name}");
+        }
+    }
+
+    #[test]
     fn usage_and_finish_reason_are_read() {
         let reply = chat(
             r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"length"}],
@@ -161,7 +201,7 @@ mod tests {
             cached_input_tokens: 4,
             output_tokens: 5,
             reasoning_tokens: 2,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(reply.usage, Some(expected));
         assert_eq!(chat(r#"{"choices":[{}],"usage":null}"#).unwrap().usage, None);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::object::{self, Identity, Status};
 use super::reasoning::{self, Said};
 use super::value::{count, list, member, text};
+use crate::counts::{ToldCost, output_with_reasoning};
 use crate::neutral::{Answer, Choice, Content, Head, Signature, Text, ToolCall, made_up_id};
 use crate::wire::Broken;
 
@@ -58,14 +59,29 @@ pub(super) fn head(response: &Value) -> Head {
 pub(super) fn usage(response: &Value) -> Option<Usage> {
     let usage = member(response, "usage")?;
     let (input, output) = (count(&usage["input_tokens"]), count(&usage["output_tokens"]));
+    let reasoning = count(&usage["output_tokens_details"]["reasoning_tokens"]);
+    let output = output_with_reasoning(input, output, reasoning, count(&usage["total_tokens"]));
     let usage = Usage {
         input_tokens: input,
         cached_input_tokens: count(&usage["input_tokens_details"]["cached_tokens"]).min(input),
+        cache_write_tokens: count(&usage["input_tokens_details"]["cache_write_tokens"]).min(input),
         output_tokens: output,
-        reasoning_tokens: count(&usage["output_tokens_details"]["reasoning_tokens"]).min(output),
-        estimated: false,
+        reasoning_tokens: reasoning.min(output),
+        told_nano_usd: told_cost(usage),
+        ..Usage::default()
     };
     (usage.total_tokens() > 0).then_some(usage)
+}
+
+fn told_cost(usage: &Value) -> Option<u64> {
+    let told = |name: &str| member(usage, name).map(Value::to_string);
+    let (ticks, cost, is_byok) = (told("cost_in_usd_ticks"), told("cost"), told("is_byok"));
+    let told = ToldCost {
+        ticks: ticks.as_deref(),
+        cost: cost.as_deref(),
+        is_byok: is_byok.as_deref(),
+    };
+    told.nano_usd()
 }
 
 /// Why a response ended, by its status. One that did not end is an error.

@@ -64,7 +64,7 @@ fn rich() -> Answer {
             cached_input_tokens: 4,
             output_tokens: 5,
             reasoning_tokens: 2,
-            estimated: false,
+            ..Usage::default()
         }),
     }
 }

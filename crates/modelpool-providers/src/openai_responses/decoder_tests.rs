@@ -126,7 +126,7 @@ fn rich_events() -> Vec<Event> {
         cached_input_tokens: 4,
         output_tokens: 5,
         reasoning_tokens: 2,
-        estimated: false,
+        ..Usage::default()
     }));
     events.push(Event::Finish {
         choice: 0,

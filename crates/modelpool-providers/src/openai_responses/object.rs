@@ -126,11 +126,12 @@ pub(super) fn ended(mut begun: Value, mut ended: Value) -> Value {
     begun
 }
 
-/// How much was written to a vendor's cache is not known here; typed clients want the count all the same.
+/// Typed clients want every count, known or not.
 fn usage_object(usage: &Usage) -> Value {
     json!({
         "input_tokens": usage.input_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_write_tokens},
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total_tokens(),

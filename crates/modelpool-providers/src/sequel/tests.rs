@@ -125,8 +125,14 @@ pub(crate) fn end() -> [Event; 2] {
 pub(crate) const TOTAL: Usage = Usage {
     input_tokens: 30,
     cached_input_tokens: 0,
+    cache_write_tokens: 0,
+    cache_write_1h_tokens: 0,
     output_tokens: 20,
     reasoning_tokens: 0,
+    unbilled_input_tokens: 0,
+    unbilled_output_tokens: 0,
+    images: 0,
+    told_nano_usd: None,
     estimated: false,
 };
 

@@ -24,7 +24,7 @@ fn usage_in(answer: &Value) -> Usage {
         cached_input_tokens: count("/usage/prompt_tokens_details/cached_tokens"),
         output_tokens: count("/usage/completion_tokens"),
         reasoning_tokens: count("/usage/completion_tokens_details/reasoning_tokens"),
-        estimated: false,
+        ..Usage::default()
     }
 }
 

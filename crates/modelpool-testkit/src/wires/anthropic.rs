@@ -2,16 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Said, Speech, event};
+use super::{Cache, Frames, Said, Speech, event};
 
 pub(super) struct Anthropic;
 
 fn message(said: &Said) -> Value {
-    json!({
+    let cache = said.cache;
+    let mut message = json!({
         "id": "msg_7", "type": "message", "role": "assistant", "model": "served-model", "content": [],
         "stop_reason": null, "stop_sequence": null,
-        "usage": {"input_tokens": said.input_tokens, "output_tokens": 1},
-    })
+        "usage": {"input_tokens": said.fresh_tokens(), "output_tokens": 1},
+    });
+    if cache != Cache::default() {
+        message["usage"]["cache_read_input_tokens"] = cache.read.into();
+        message["usage"]["cache_creation_input_tokens"] = cache.written.into();
+        message["usage"]["cache_creation"] = json!({
+            "ephemeral_5m_input_tokens": cache.written - cache.written_for_an_hour,
+            "ephemeral_1h_input_tokens": cache.written_for_an_hour,
+        });
+    }
+    message
 }
 
 fn grown(index: usize, delta: &Value) -> Vec<u8> {

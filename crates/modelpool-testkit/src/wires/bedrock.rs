@@ -3,15 +3,25 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Said, Speech};
+use super::{Cache, Frames, Said, Speech};
 
 pub(super) struct Bedrock;
 
 fn usage(said: &Said) -> Value {
-    json!({
-        "inputTokens": said.input_tokens, "outputTokens": said.output_tokens,
+    let cache = said.cache;
+    let mut usage = json!({
+        "inputTokens": said.fresh_tokens(), "outputTokens": said.output_tokens,
         "totalTokens": said.input_tokens + said.output_tokens,
-    })
+    });
+    if cache != Cache::default() {
+        usage["cacheReadInputTokens"] = cache.read.into();
+        usage["cacheWriteInputTokens"] = cache.written.into();
+        usage["cacheDetails"] = json!([
+            {"ttl": "1h", "inputTokens": cache.written_for_an_hour},
+            {"ttl": "5m", "inputTokens": cache.written - cache.written_for_an_hour},
+        ]);
+    }
+    usage
 }
 
 /// CRC-32 as in IEEE 802.3, bit by bit: messages here are short.

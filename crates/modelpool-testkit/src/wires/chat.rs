@@ -2,15 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Said, Speech, data};
+use super::{Cache, Frames, Said, Speech, data};
 
 pub(super) struct Chat;
 
 fn usage(said: &Said) -> Value {
-    json!({
+    let mut usage = json!({
         "prompt_tokens": said.input_tokens, "completion_tokens": said.output_tokens,
         "total_tokens": said.input_tokens + said.output_tokens,
-    })
+    });
+    if let Some(ticks) = said.cost_in_usd_ticks {
+        usage["cost_in_usd_ticks"] = ticks.into();
+    }
+    if said.cache != Cache::default() {
+        usage["prompt_tokens_details"] =
+            json!({"cached_tokens": said.cache.read, "cache_write_tokens": said.cache.written});
+    }
+    usage
 }
 
 fn chunk(choices: &Value, usage: &Value) -> Vec<u8> {

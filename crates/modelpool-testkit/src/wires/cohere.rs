@@ -7,10 +7,14 @@ use super::{Frames, Said, Speech, event};
 pub(super) struct Cohere;
 
 fn usage(said: &Said) -> Value {
-    json!({
+    let mut usage = json!({
         "billed_units": {"input_tokens": 3, "output_tokens": said.output_tokens},
         "tokens": {"input_tokens": said.input_tokens, "output_tokens": said.output_tokens},
-    })
+    });
+    if said.cache.read > 0 {
+        usage["cached_tokens"] = said.cache.read.into();
+    }
+    usage
 }
 
 fn word(said: &Said) -> Value {

@@ -11,14 +11,18 @@ fn chunk(parts: &Value, finish: &Value, said: &Said) -> Value {
     if !finish.is_null() {
         candidate["finishReason"] = finish.clone();
     }
-    json!({
+    let mut chunk = json!({
         "candidates": [candidate],
         "usageMetadata": {
             "promptTokenCount": said.input_tokens, "candidatesTokenCount": said.output_tokens,
             "totalTokenCount": said.input_tokens + said.output_tokens,
         },
         "modelVersion": "served-model", "responseId": "resp-7",
-    })
+    });
+    if said.cache.read > 0 {
+        chunk["usageMetadata"]["cachedContentTokenCount"] = said.cache.read.into();
+    }
+    chunk
 }
 
 /// The wire has no word of its own for calls.

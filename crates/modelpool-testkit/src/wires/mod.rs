@@ -27,7 +27,7 @@ mod responses;
 mod said;
 mod server;
 
-pub use said::{Deed, Fault, Finish, Said, Thought, ToolCall};
+pub use said::{Cache, Deed, Fault, Finish, Said, Thought, ToolCall};
 use serde_json::Value;
 pub use server::{Asked, Upstream};
 

@@ -13,11 +13,15 @@ fn response(said: &Said, status: &str, output: &Value) -> Value {
         _ => Value::Null,
     };
     let usage = ended.then(|| {
-        json!({
-            "input_tokens": said.input_tokens, "input_tokens_details": {"cached_tokens": 0},
+        let mut usage = json!({
+            "input_tokens": said.input_tokens, "input_tokens_details": {"cached_tokens": said.cache.read},
             "output_tokens": said.output_tokens, "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": said.input_tokens + said.output_tokens,
-        })
+        });
+        if said.cache.written > 0 {
+            usage["input_tokens_details"]["cache_write_tokens"] = said.cache.written.into();
+        }
+        usage
     });
     json!({
         "id": "resp_7", "object": "response", "created_at": 1_700_000_000, "model": "served-model",

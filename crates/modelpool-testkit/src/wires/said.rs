@@ -126,10 +126,25 @@ pub struct Said {
     pub call: Option<ToolCall>,
     /// Why it ends; `None` leaves out whatever says so.
     pub finish: Option<Finish>,
-    /// Tokens of the request.
+    /// Tokens of the request, those of the cache among them.
     pub input_tokens: u64,
+    /// What of the request has to do with the vendor's cache; wires say as much of it as they have words for.
+    pub cache: Cache,
     /// Tokens of the answer.
     pub output_tokens: u64,
+    /// What it cost, as xAI tells it, in parts of a ten thousand millionth of a dollar; only the chat wire has it.
+    pub cost_in_usd_ticks: Option<u64>,
+}
+
+/// Tokens of a request that were read from the vendor's cache or written to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// Read from it.
+    pub read: u64,
+    /// Written to it.
+    pub written: u64,
+    /// Those of the written ones that are kept for an hour.
+    pub written_for_an_hour: u64,
 }
 
 impl Default for Said {
@@ -148,7 +163,9 @@ impl Said {
             call: None,
             finish: Some(Finish::Stop),
             input_tokens: 11,
+            cache: Cache::default(),
             output_tokens: 7,
+            cost_in_usd_ticks: None,
         }
     }
 
@@ -184,6 +201,13 @@ impl Said {
     #[must_use]
     pub fn ending(self, finish: Option<Finish>) -> Self {
         Self { finish, ..self }
+    }
+
+    /// Tokens of the request that have nothing to do with the cache.
+    pub(super) fn fresh_tokens(&self) -> u64 {
+        self.input_tokens
+            .saturating_sub(self.cache.read)
+            .saturating_sub(self.cache.written)
     }
 
     /// All of the text.

@@ -186,7 +186,7 @@ pub(super) static MODEL: Section = Section {
         Field::optional(
             "capabilities",
             Kind::Free,
-            "what the model can do and what it costs",
+            "what the model can do and what it costs; see *Prices*",
         ),
         Field::optional(
             "extra",

@@ -222,7 +222,12 @@ impl<'a> Fields<'a> {
         (!matches!(item.node.value, Value::Null)).then_some(item)
     }
 
-    /// All keys that are left.
+    /// The keys that are left.
+    pub(super) fn keys(&self) -> Vec<&'a str> {
+        self.entries.iter().map(|entry| entry.key.as_str()).collect()
+    }
+
+    /// All keys that are left, with their values.
     pub(super) fn take_rest(&mut self) -> Vec<(&'a str, Item<'a>)> {
         let entries = std::mem::take(&mut self.entries);
         entries

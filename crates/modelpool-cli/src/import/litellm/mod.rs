@@ -23,6 +23,7 @@ mod deployment;
 mod fields;
 mod groups;
 mod model_info;
+mod prices;
 mod providers;
 mod settings;
 #[cfg(test)]

@@ -363,6 +363,88 @@ fn yaml_is_read_as_python_reads_it() {
 }
 
 #[test]
+fn prices_are_carried_over_with_all_that_vendors_bill() {
+    let source = "model_list:
+  - model_name: a
+    litellm_params: {model: openai/z, input_cost_per_token: 1.25e-6, output_cost_per_token_above_200k_tokens: 15e-6}
+    model_info:
+      input_cost_per_token: 9
+      output_cost_per_token: 10e-6
+      cache_read_input_token_cost: 1.25e-7
+      input_cost_per_token_above_200k_tokens: 2.5e-6
+      cache_creation_input_token_cost: 2e-6
+      cache_creation_input_token_cost_above_1hr: 3e-6
+      cache_creation_input_token_cost_above_1hr_above_200k_tokens: 6e-6
+      output_cost_per_reasoning_token: 11e-6
+      input_cost_per_token_batches: 1e-7
+  - model_name: b
+    litellm_params: {model: openai/x}
+    model_info: {output_cost_per_image: 0.04}
+  - model_name: c
+    litellm_params: {model: openai/y}
+    model_info:
+      input_cost_per_request: 0.005
+      tiered_pricing:
+        - {range: [0, 32000.0], input_cost_per_token: 1e-6, output_cost_per_token: 5e-6}
+        - {range: [32000.0, 1e6], input_cost_per_token: 2e-6, output_cost_per_token: 9e-6, odd: 1}
+        - {input_cost_per_token: 2e-6}
+";
+    let (imported, config) = carried(source);
+    let price = |at: usize| {
+        let capabilities = config.models[at].capabilities.as_ref().unwrap();
+        modelpool::Capabilities::from_json(&capabilities.value)
+            .unwrap()
+            .declared_price()
+            .cloned()
+            .unwrap()
+    };
+    let tier = |above_input_tokens, input, output| modelpool::PriceTier {
+        above_input_tokens,
+        input,
+        output,
+        ..modelpool::PriceTier::default()
+    };
+    let of_a = modelpool::Price {
+        input: 1.25,
+        output: 10.0,
+        cached_input: Some(0.125),
+        cache_write: Some(2.0),
+        cache_write_1h: Some(3.0),
+        reasoning: Some(11.0),
+        tiers: vec![modelpool::PriceTier {
+            cached_input: Some(0.125),
+            cache_write: Some(2.0),
+            cache_write_1h: Some(6.0),
+            reasoning: Some(11.0),
+            ..tier(200_000, 2.5, 15.0)
+        }],
+        ..modelpool::Price::default()
+    };
+    assert_eq!(price(0), of_a, "{}", imported.yaml);
+    let of_b = modelpool::Price {
+        image: Some(0.04),
+        ..modelpool::Price::default()
+    };
+    assert_eq!(price(1), of_b);
+    let of_c = modelpool::Price {
+        input: 1.0,
+        output: 5.0,
+        request: Some(0.005),
+        tiers: vec![tier(32_000, 2.0, 9.0)],
+        ..modelpool::Price::default()
+    };
+    assert_eq!(price(2), of_c);
+    let reasons = reasons(&imported);
+    assert_eq!(reasons.len(), 3, "{reasons:#?}");
+    assert!(
+        reasons[0].contains("input_cost_per_token_batches"),
+        "{reasons:#?}"
+    );
+    assert!(reasons[1].contains("tiered_pricing[1].odd"), "{reasons:#?}");
+    assert!(reasons[2].ends_with("tiered_pricing[2]: a tier needs its `range`, such as [32000, 128000]"));
+}
+
+#[test]
 fn what_is_no_configuration_is_refused_with_its_place() {
     for (source, line) in [
         ("", 1),

@@ -155,6 +155,10 @@ impl Attributes {
         if let Some(usage) = usage {
             self.whole("gen_ai.usage.input_tokens", usage.input_tokens);
             self.whole("gen_ai.usage.cache_read.input_tokens", usage.cached_input_tokens);
+            self.whole(
+                "gen_ai.usage.cache_creation.input_tokens",
+                usage.cache_write_tokens,
+            );
             self.whole("gen_ai.usage.output_tokens", usage.output_tokens);
         }
         if let Some(cost_usd) = cost_usd {
