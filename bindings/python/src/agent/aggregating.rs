@@ -211,8 +211,14 @@ pub(super) fn read_usage(value: &Value) -> Usage {
     Usage {
         input_tokens: count("input_tokens"),
         cached_input_tokens: count("cached_input_tokens"),
+        cache_write_tokens: count("cache_write_tokens"),
+        cache_write_1h_tokens: count("cache_write_1h_tokens"),
         output_tokens: count("output_tokens"),
         reasoning_tokens: count("reasoning_tokens"),
+        unbilled_input_tokens: count("unbilled_input_tokens"),
+        unbilled_output_tokens: count("unbilled_output_tokens"),
+        images: count("images"),
+        told_nano_usd: value["told_nano_usd"].as_u64(),
         estimated: value["estimated"].as_bool().unwrap_or_default(),
     }
 }
