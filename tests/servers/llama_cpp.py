@@ -9,50 +9,16 @@ the first thing that is not as docs/servers.md says.
 """
 
 import json
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import tiny_model
-import xllamacpp
+from serving import LlamaServer, Model, gateway, request
 
 WIRES = {"llama_cpp": "/v1", "openai_responses": "/v1", "anthropic": ""}
 DIALECTS = ("chat", "responses", "anthropic", "gemini")
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def serve(model: Path) -> "xllamacpp.Server":
-    """llama.cpp's server, in this process: it ends with it."""
-    settings = xllamacpp.CommonParams()
-    settings.model.path = str(model)
-    settings.port = free_port()
-    settings.n_ctx = tiny_model.CONTEXT
-    settings.n_parallel = 1
-    settings.use_jinja = True
-    settings.warmup = False
-    return xllamacpp.Server(settings)
-
-
-def request(url: str, body=None):
-    """Status and text of an answer."""
-    data = None if body is None else json.dumps(body).encode()
-    call = urllib.request.Request(url, data, {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(call, timeout=60) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def ask(gateway: str, dialect: str, model: str, text: str, stream: bool, most: int = 5, tools: bool = False):
@@ -125,7 +91,7 @@ WHOLE = {"chat": "stop", "responses": "completed", "anthropic": "end_turn", "gem
 def check(gateway: str, server: str) -> None:
     status, listed = request(f"{server}/v1/models")
     meta = json.loads(listed)["data"][0]["meta"]
-    assert (status, meta["n_ctx"]) == (200, tiny_model.CONTEXT), listed
+    assert (status, meta["n_ctx"]) == (200, tiny_model.SHAPE.context), listed
     for wire in WIRES:
         for dialect in DIALECTS:
             for stream in (False, True):
@@ -138,7 +104,7 @@ def check(gateway: str, server: str) -> None:
                 print(f"{dialect:>9} over {wire:<16} {'streamed' if stream else 'whole':<8} {end}: {text.strip()}")
             status, answer = ask(gateway, dialect, wire, "rain", False, tools=True)
             assert status == 200, f"tools, {dialect} over {wire}: {status} {answer}"
-    status, answer = ask(gateway, "chat", "llama_cpp", "fox " * tiny_model.CONTEXT, False)
+    status, answer = ask(gateway, "chat", "llama_cpp", "fox " * tiny_model.SHAPE.context, False)
     error = json.loads(answer)["error"]
     assert (status, error["code"]) == (400, "context_length_exceeded"), answer
     print(f"too long: {error['message']}")
@@ -148,29 +114,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         model = Path(directory) / "tiny.gguf"
         tiny_model.write(model)
-        server = serve(model)
-        port = free_port()
-        lines = [f"listen: 127.0.0.1:{port}", "models:"]
-        for wire, path in WIRES.items():
-            address = server.listening_address + path
-            lines.append(
-                f'  - {{alias: {wire}, provider: {wire}, model_name: tiny, base_url: "{address}", api_key: none}}'
-            )
-        configuration = Path(directory) / "modelpool.yaml"
-        configuration.write_text("\n".join(lines))
-        gateway = subprocess.Popen([sys.argv[1], "serve", "--config", configuration])
-        try:
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(100):
-                try:
-                    if request(f"{address}/health/ready")[0] == 200:
-                        break
-                except OSError:
-                    time.sleep(0.1)
-            check(address, server.listening_address)
-        finally:
-            gateway.terminate()
-            gateway.wait()
+        server = LlamaServer(model, tiny_model.SHAPE.context)
+        models = [Model(wire, wire, server.address + path) for wire, path in WIRES.items()]
+        with gateway(sys.argv[1], Path(directory) / "modelpool.yaml", models) as address:
+            check(address, server.address)
 
 
 if __name__ == "__main__":
