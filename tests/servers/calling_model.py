@@ -22,25 +22,26 @@ import jax.numpy as jnp
 import numpy
 
 SHAPE = gguf_file.Shape(width=96, layers=3, heads=4, inner=192, context=2048)
-LENGTH, BATCH, STEPS, RATE, SEED = 160, 16, 2000, 3e-3, 7
+LENGTH, BATCH, STEPS, RATE, SEED = 176, 16, 1600, 2e-2, 7
 
 SPECIAL = ("<|end|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|tools|>")
 END, USER, ASSISTANT, TOOL, TOOLS = range(len(SPECIAL))
 MARKS = ("<tool_call>", "</tool_call>", '{"name": "', '", "arguments": {', '": "', '"}}', "}}", '"}')
-WORDS = """a an and are as at be book boat bread blue black buy bye by can city close cloud cold colour could day degrees celsius
-do does eight evening fahrenheit file files find five folder for four from garden good green had has have he heavy hello here hi
-his house how in is it its july june last letter light like line lines list long look march may me meeting milk monday month
-morning my name new nine no north not note notes nothing now of old on one open or our paint plan please project rain read red
-said say says search seven she short show six snow south sun sunday tea tell ten text thank thanks that the there they this three
-time to today tool two up use warm was water we weather week were what when where which white who will wind with word words
+WORDS = """and are boat book bread can city close cloud cold colour could day degrees celsius does eight evening fahrenheit file find
+five folder for four from garden good green had has have hello here his house how its july june last letter light like line list
+long look march may meeting milk monday month morning name new nine north not note nothing now old one open our paint plan please
+project rain read red said say search seven she short show six snow south sun sunday tea tell ten text thank that the there they
+this three time today tool two use warm was water weather week were what when where which white who will wind with word words
 would year yellow yes you your""".split()
 HELP = "I can look things up for you."
 NONE_FITS = "I have no tool for that."
 
-# Instructions are left out, and all of tools but their names: it was not taught to read them.
+# Instructions are left out, and all of tools but their names: it was not taught to read them. They have to be looked at all the
+# same, or the server takes the template for one without them, and puts them into what the user says.
 TEMPLATE = """\
 {%- if tools %}<|tools|>{% for tool in tools %}{{ tool.function.name }} {% endfor %}{% endif %}
 {%- for message in messages %}
+{%- if message.role == 'system' %}{{ message.content[:0] }}{% endif %}
 {%- if message.role == 'user' %}<|user|>{{ message.content }}{% endif %}
 {%- if message.role == 'tool' %}<|tool|>{{ message.content }}{% endif %}
 {%- if message.role == 'assistant' %}<|assistant|>{{ message.content or '' }}
@@ -50,10 +51,8 @@ TEMPLATE = """\
 
 
 def pieces() -> dict:
-    """The number of each token that text is made of: bytes, words with and without a space before them, marks of calls."""
-    words = [form for word in WORDS for form in (word, f" {word}")]
-    longer = [text.encode() for text in [*MARKS, *words] if len(text) > 1]
-    known = [bytes([byte]) for byte in range(256)] + longer
+    """The number of each token that text is made of: bytes, words, marks of calls."""
+    known = [bytes([byte]) for byte in range(256)] + [text.encode() for text in [*MARKS, *WORDS]]
     return {piece: number for number, piece in enumerate(known, len(SPECIAL))}
 
 
@@ -93,7 +92,7 @@ def line(draw: random.Random) -> str:
     """A line as a tool may give it."""
     made = [lambda: draw.choice(WORDS)] * 8 + [lambda: name(draw)] * 2
     made += [lambda: letters(draw), lambda: file(draw), lambda: str(draw.randint(0, 999))]
-    said = [draw.choice(made)() + (draw.choice(",:;") if draw.random() < 0.1 else "") for _ in range(draw.randint(2, 9))]
+    said = [draw.choice(made)() + (draw.choice(",:;") if draw.random() < 0.1 else "") for _ in range(draw.randint(2, 8))]
     said = [word.capitalize() if draw.random() < 0.1 else word for word in said]
     text = " ".join(said)
     text = text[0].upper() + text[1:] if draw.random() < 0.7 else text
@@ -132,7 +131,7 @@ def turn(draw: random.Random, offered: list) -> list:
     tool, arguments = None, {}
     if chance < 0.1:
         question = draw.choice([draw.choice(SMALL_TALK), line(draw)])
-    elif chance < 0.2:
+    elif chance < 0.27:
         tool = draw.choice([*offered, letters(draw)])
         question = draw.choice(BY_NAME).format(tool)
     else:
@@ -231,19 +230,33 @@ def loss(weights: dict, numbers, own):
     return -(likely * own).sum() / own.sum(), 100 * right.sum() / own.sum()
 
 
+def flat(matrix):
+    """A matrix with nearly the same singular vectors whose singular values are all nearly 1: Newton's iteration, five times."""
+    x = matrix / (jnp.linalg.norm(matrix) + 1e-7)
+    x = x if matrix.shape[0] <= matrix.shape[1] else x.T
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
 @partial(jax.jit, donate_argnums=(0, 1, 2))
 def step(weights, mean, square, number, rate, numbers, own):
-    """Adam, with gradients of length 1 at most."""
+    """Muon for the matrices of layers, Adam for all else, which learns at a seventh of the rate."""
     (_, right), slope = jax.value_and_grad(loss, has_aux=True)(weights, numbers, own)
-    length = jnp.sqrt(sum((values * values).sum() for values in jax.tree.leaves(slope)))
-    slope = jax.tree.map(lambda values: values * jnp.minimum(1.0, 1.0 / length), slope)
-    mean = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, mean, slope)
-    square = jax.tree.map(lambda old, new: 0.98 * old + 0.02 * new * new, square, slope)
-
-    def moved(values, first, second):
-        return values - rate * first / (1 - 0.9**number) / (jnp.sqrt(second / (1 - 0.98**number)) + 1e-9)
-
-    return jax.tree.map(moved, weights, mean, square), mean, square, right
+    new_weights, new_mean, new_square = {}, {}, {}
+    for name, gradient in slope.items():
+        old = weights[name]
+        if name.startswith("blk.") and gradient.ndim == 2:
+            new_mean[name], new_square[name] = 0.95 * mean[name] + gradient, square[name]
+            move = flat(gradient + 0.95 * new_mean[name]) * max(1.0, old.shape[0] / old.shape[1]) ** 0.5
+            new_weights[name] = old - rate * move
+        else:
+            new_mean[name] = 0.9 * mean[name] + 0.1 * gradient
+            new_square[name] = 0.98 * square[name] + 0.02 * gradient * gradient
+            move = new_mean[name] / (1 - 0.9**number) / (jnp.sqrt(new_square[name] / (1 - 0.98**number)) + 1e-9)
+            new_weights[name] = old - rate / 7 * move
+    return new_weights, new_mean, new_square, right
 
 
 def train() -> dict:
@@ -251,11 +264,11 @@ def train() -> dict:
     mean, square = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
     rights = []
     for number in range(1, STEPS + 1):
-        # Up in a hundred steps, then down along a cosine to nearly nothing.
-        rate = RATE * min(1.0, number / 100) * (0.51 + 0.49 * numpy.cos(numpy.pi * number / STEPS))
+        # Up in fifty steps, then down along a cosine to nearly nothing.
+        rate = RATE * min(1.0, number / 50) * (0.505 + 0.495 * numpy.cos(numpy.pi * number / STEPS))
         weights, mean, square, right = step(weights, mean, square, float(number), rate, *batch(draw))
         rights.append(right)
-        if number % 200 == 0:
+        if number % 100 == 0:
             print(f"{number} of {STEPS} steps: {float(sum(rights[-50:])) / 50:.2f} % right", flush=True)
     return weights
 

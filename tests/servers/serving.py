@@ -35,6 +35,11 @@ class LlamaServer:
         settings.use_jinja = True
         settings.warmup = False
         settings.endpoint_slots = True
+        # One core: two that wait for each other are slower than one where other programs run. And weights in memory of our own
+        # stay there.
+        settings.cpuparams.n_threads = 1
+        settings.cpuparams_batch.n_threads = 1
+        settings.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
         # The likeliest token each time: what it says does not change from run to run.
         settings.sampling.temp = 0
         self._server = xllamacpp.Server(settings)
@@ -81,7 +86,9 @@ def gateway(binary: str, configuration: Path, models: list):
         except OSError:
             return False
 
-    program = subprocess.Popen([binary, "serve", "--config", configuration])
+    log = configuration.with_suffix(".log")
+    with log.open("wb") as said:
+        program = subprocess.Popen([binary, "serve", "--config", configuration], stdout=said, stderr=said)
     try:
         wait_until(ready, "the gateway is ready")
         yield address
