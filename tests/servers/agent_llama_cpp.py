@@ -168,7 +168,8 @@ def leaving(program: Path, address: str, small: LlamaServer, directory: Path) ->
         agent.send_signal(signal.SIGINT)
         last = list(events)[-1]
     assert last["type"] == "turn_complete" and last["metadata"]["stopped"] == "cancelled", last
-    assert last["content"], last
+    kept = last["metadata"]["messages"][-1]
+    assert kept["role"] == "assistant" and kept["content"], last
     left(f"ctrl-c in `modelpool agent`, which ended with {agent.returncode}")
 
 

@@ -157,7 +157,7 @@ class Gemini:
         if kind == "user":
             return {"role": "user", "parts": [{"text": what}]}
         if kind == "result":
-            response = {"id": what.id, "name": what.name, "response": {"result": text}}
+            response = {"id": what.id, "name": what.name, "response": {"output": text}}
             return {"role": "user", "parts": [{"functionResponse": response}]}
         named = [{"id": call.id, "name": call.name, "args": call.arguments} for call in what]
         return {"role": "model", "parts": [{"functionCall": call} for call in named]}
