@@ -2,8 +2,8 @@
 
     cargo xtask servers
 
-runs this with what it needs. The server is reached over each of the three wires it speaks, and every dialect is asked over each of them. Ends with 1 at
-the first thing that is not as docs/servers.md says.
+runs this with what it needs. The server is reached over each of the three wires it speaks, and every dialect is asked
+over each of them. Ends with 1 at the first thing that is not as docs/servers.md says.
 """
 
 import argparse
