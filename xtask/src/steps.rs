@@ -36,7 +36,7 @@ const TOKENIZERS: [&str; 7] = [
     "modelpool-agent",
     "--lib",
     "--features",
-    "mcp,tokenizer",
+    "tokenizer",
     "context::tokens",
 ];
 
