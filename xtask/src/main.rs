@@ -2,7 +2,8 @@
 //!
 //! `test` is the test command: it needs Rust, Python and Node, fetches the rest by cargo, pip and
 //! npm, and runs everything that can tell whether the workspace is sound. `tidy` checks the rules of
-//! the project that no compiler knows. `catalog` makes the snapshot of known models anew.
+//! the project that no compiler knows. `catalog` makes the snapshot of known models anew. `servers` runs the scripts against
+//! real inference servers.
 //!
 //! [`test`](mod@test) runs the steps that [`steps`] lists, [`clients`] is the step with the real SDKs, [`mcp`] the one with
 //! real MCP servers, and [`process`] is how all of them start other programs.
@@ -20,6 +21,7 @@ mod manifest;
 mod mcp;
 mod process;
 mod python_package;
+mod servers;
 mod steps;
 mod test;
 mod tidy;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
             println!("{summary}");
             true
         }),
+        ["servers"] => servers::run_scripts(&tree).map(|()| true),
         ["tidy"] => tidy::run(&tree).map(|summary| {
             println!("{summary}");
             true
@@ -66,6 +69,7 @@ cargo xtask test              runs everything
 cargo xtask test STEP...      runs these steps only
 cargo xtask tidy              checks the rules of the project
 cargo xtask catalog           makes the catalog of known models anew, from the release it names
+cargo xtask servers           the gateway, the agent and the examples against real inference servers
 cargo xtask long [OPTION]...  the long load (10 minutes; --seconds N, --breaker, --dark)
 
 Steps of the test, in their order:

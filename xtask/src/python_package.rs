@@ -82,7 +82,10 @@ pub(crate) fn run_suite(tree: &Tree) -> Result<Vec<String>, String> {
 }
 
 /// Builds the wheel, and puts it in the place of the one before.
-fn install_wheel(tree: &Tree, interpreter: &Path, wheels: &Path) -> Result<PathBuf, String> {
+///
+/// # Errors
+/// It cannot be built or installed.
+pub(crate) fn install_wheel(tree: &Tree, interpreter: &Path, wheels: &Path) -> Result<PathBuf, String> {
     if wheels.is_dir() {
         fs::remove_dir_all(wheels).map_err(|error| format!("cannot empty {}: {error}", wheels.display()))?;
     }

@@ -29,6 +29,17 @@ pub(crate) enum Outcome {
 /// Features of the workspace that are off by default and on in every step, so that nothing is compiled twice.
 pub(crate) const FEATURES: &str = "modelpool-cli/mcp";
 
+/// The tests of the one feature that is off in every other step: its tables would make everything larger.
+const TOKENIZERS: [&str; 7] = [
+    "test",
+    "--package",
+    "modelpool-agent",
+    "--lib",
+    "--features",
+    "tokenizer",
+    "context::tokens",
+];
+
 const DONE: Outcome = Outcome::Done(Vec::new());
 
 /// All steps, in their order.
@@ -65,7 +76,7 @@ pub(crate) static STEPS: [Step; 11] = [
     },
     Step {
         name: "features",
-        about: "each feature alone",
+        about: "each feature alone, and the exact tokenizers",
         run: features,
     },
     Step {
@@ -185,7 +196,14 @@ fn features(tree: &Tree) -> Result<Outcome, String> {
     if checked == 0 {
         return Ok(Outcome::Skipped("no crate has features".to_owned()));
     }
-    Ok(Outcome::Done(vec![format!("{checked} sets of features")]))
+    let Outcome::Done(mut notes) = run_tests(tree, &TOKENIZERS)? else {
+        return Err("the tests of the exact tokenizers were skipped".to_owned());
+    };
+    if notes.is_empty() {
+        return Err("no test of the exact tokenizers ran".to_owned());
+    }
+    notes.insert(0, format!("{checked} sets of features"));
+    Ok(Outcome::Done(notes))
 }
 
 fn deny(tree: &Tree) -> Result<Outcome, String> {
