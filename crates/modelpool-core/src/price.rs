@@ -129,7 +129,7 @@ impl Price {
     /// tokens were a call.
     #[must_use]
     pub fn blended_per_1k(&self) -> f64 {
-        self.rates().blended_per_1k() + self.by_the_piece()
+        self.base().blended_per_1k() + self.by_the_piece()
     }
 
     /// The same of a call with so many input tokens.
@@ -216,8 +216,10 @@ impl Price {
         self.cache_write_1h.is_some() || self.tiers.iter().any(|tier| tier.cache_write_1h.is_some())
     }
 
-    fn rates(&self) -> Rates {
-        Rates {
+    /// The rates below all tiers.
+    fn base(&self) -> PriceTier {
+        PriceTier {
+            above_input_tokens: 0,
             input: self.input,
             output: self.output,
             cached_input: self.cached_input,
@@ -228,39 +230,12 @@ impl Price {
         }
     }
 
-    fn rates_at(&self, input_tokens: u64) -> Rates {
-        self.tier_at(input_tokens)
-            .map_or_else(|| self.rates(), PriceTier::rates)
+    fn rates_at(&self, input_tokens: u64) -> PriceTier {
+        self.tier_at(input_tokens).copied().unwrap_or_else(|| self.base())
     }
 }
 
 impl PriceTier {
-    fn rates(&self) -> Rates {
-        Rates {
-            input: self.input,
-            output: self.output,
-            cached_input: self.cached_input,
-            cache_write: self.cache_write,
-            cache_write_1h: self.cache_write_1h,
-            reasoning: self.reasoning,
-            output_after_reasoning: self.output_after_reasoning,
-        }
-    }
-}
-
-/// What tokens of one call cost, in US dollars per million.
-#[derive(Clone, Copy)]
-struct Rates {
-    input: f64,
-    output: f64,
-    cached_input: Option<f64>,
-    cache_write: Option<f64>,
-    cache_write_1h: Option<f64>,
-    reasoning: Option<f64>,
-    output_after_reasoning: Option<f64>,
-}
-
-impl Rates {
     fn blended_per_1k(&self) -> f64 {
         (3.0 * self.input + self.output) / 4.0 / 1000.0
     }

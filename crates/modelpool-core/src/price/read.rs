@@ -181,14 +181,14 @@ pub(crate) fn check(price: &Price) -> Vec<Mistake> {
             mistakes.push((path, format!("expected a number of at least 0, got {value}")));
         }
     };
-    for (key, value) in RATES.into_iter().zip(price.rates().members()) {
+    for (key, value) in RATES.into_iter().zip(price.base().members()) {
         number(key.to_owned(), value);
     }
     for (key, value) in EACH.into_iter().zip([price.image, price.request]) {
         number(key.to_owned(), value);
     }
     for (at, tier) in price.tiers.iter().enumerate() {
-        for (key, value) in RATES.into_iter().zip(tier.rates().members()) {
+        for (key, value) in RATES.into_iter().zip(tier.members()) {
             number(format!("{TIERS}[{at}].{key}"), value);
         }
     }
@@ -207,9 +207,9 @@ pub(crate) fn check(price: &Price) -> Vec<Mistake> {
     mistakes
 }
 
-impl super::Rates {
+impl PriceTier {
     /// In the order of [`RATES`].
-    fn members(self) -> [Option<f64>; 7] {
+    fn members(&self) -> [Option<f64>; 7] {
         [
             Some(self.input),
             Some(self.output),

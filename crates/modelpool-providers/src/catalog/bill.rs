@@ -20,19 +20,12 @@ pub(super) fn price(entry: &CatalogEntry) -> Option<Price> {
         None if by_the_piece => Some(0.0),
         input => input,
     };
-    let base = Rates::of(entry, &entry.prices, input?, output?);
+    let base = rates(entry, &entry.prices, input?, output?);
     let tiers = entry.tiers.iter().filter_map(|tier| {
         let prices = within(&entry.prices, &tier.prices)?;
-        let rates = Rates::of(entry, &prices, prices.input?, prices.output?);
         Some(PriceTier {
             above_input_tokens: above(entry, tier.above_input_tokens),
-            input: rates.input,
-            output: rates.output,
-            cached_input: rates.cached_input,
-            cache_write: rates.cache_write,
-            cache_write_1h: rates.cache_write_1h,
-            reasoning: rates.reasoning,
-            output_after_reasoning: rates.output_after_reasoning,
+            ..rates(entry, &prices, prices.input?, prices.output?)
         })
     });
     Some(Price {
@@ -49,35 +42,25 @@ pub(super) fn price(entry: &CatalogEntry) -> Option<Price> {
     })
 }
 
-struct Rates {
-    input: f64,
-    output: f64,
-    cached_input: Option<f64>,
-    cache_write: Option<f64>,
-    cache_write_1h: Option<f64>,
-    reasoning: Option<f64>,
-    output_after_reasoning: Option<f64>,
-}
-
-impl Rates {
-    fn of(entry: &CatalogEntry, prices: &TokenPrices, input: f64, output: f64) -> Self {
-        // Where both prices are the same, it is not worth a word.
-        let reasoning = prices.reasoning.filter(|reasoning| *reasoning != output);
-        // Alibaba bills all output of a call that thinks at the price of thinking, the answer, too:
-        // https://help.aliyun.com/en/document_detail/3023262.html
-        let (reasoning, output_after_reasoning) = match entry.provider {
-            "qwen" => (None, reasoning),
-            _ => (reasoning, None),
-        };
-        Self {
-            input,
-            output,
-            cached_input: prices.cached_input,
-            cache_write: prices.cache_write,
-            cache_write_1h: prices.cache_write_1h,
-            reasoning,
-            output_after_reasoning,
-        }
+/// The rates of calls, as this vendor means them.
+fn rates(entry: &CatalogEntry, prices: &TokenPrices, input: f64, output: f64) -> PriceTier {
+    // Where both prices are the same, it is not worth a word.
+    let reasoning = prices.reasoning.filter(|reasoning| *reasoning != output);
+    // Alibaba bills all output of a call that thinks at the price of thinking, the answer, too:
+    // https://help.aliyun.com/en/document_detail/3023262.html
+    let (reasoning, output_after_reasoning) = match entry.provider {
+        "qwen" => (None, reasoning),
+        _ => (reasoning, None),
+    };
+    PriceTier {
+        above_input_tokens: 0,
+        input,
+        output,
+        cached_input: prices.cached_input,
+        cache_write: prices.cache_write,
+        cache_write_1h: prices.cache_write_1h,
+        reasoning,
+        output_after_reasoning,
     }
 }
 
