@@ -6,12 +6,12 @@ import itertools
 import json
 import os
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from modelpool import ModelCapabilities, ModelPool
+from modelpool import ModelCapabilities, ModelPool, ProviderFactory
 
 CONTROL = os.environ["SIMULATOR_URL"]
 UPSTREAM = CONTROL.removesuffix("/simulator") + "/v1"
@@ -67,3 +67,17 @@ def pool(own: str) -> ModelPool:
     """A pool of one model that only this test uses."""
     capabilities = ModelCapabilities(supports_tools=True, supports_json_schema=True, cost_per_1k_tokens=0.002)
     return ModelPool().add("one", "openai_compatible", own, capabilities, base_url=UPSTREAM)
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[str, Any], None]]:
+    """Registers providers, until the test is over."""
+    names = []
+
+    def registered(name: str, factory: Any) -> None:
+        ProviderFactory.register(name, factory)
+        names.append(name)
+
+    yield registered
+    for name in names:
+        ProviderFactory.unregister(name)

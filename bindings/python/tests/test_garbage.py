@@ -18,24 +18,10 @@ from modelpool import (
     LLMProvider,
     ModelCapabilities,
     ModelPool,
-    ProviderFactory,
     StreamingGenerator,
     ToolRunner,
     tool,
 )
-
-
-@pytest.fixture
-def register():
-    names = []
-
-    def registered(name, factory):
-        ProviderFactory.register(name, factory)
-        names.append(name)
-
-    yield registered
-    for name in names:
-        ProviderFactory.unregister(name)
 
 
 def assert_gone(gone):

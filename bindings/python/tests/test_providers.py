@@ -32,19 +32,6 @@ class Echo(LLMProvider):
 
 
 @pytest.fixture
-def register():
-    names = []
-
-    def add(name, factory):
-        ProviderFactory.register(name, factory)
-        names.append(name)
-
-    yield add
-    for name in names:
-        ProviderFactory.unregister(name)
-
-
-@pytest.fixture
 def echo(register):
     register("echo", Echo)
     return ModelPool().add("e", "echo", "echo-1", ModelCapabilities(supports_tools=True), tier="gold")

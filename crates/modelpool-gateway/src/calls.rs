@@ -34,7 +34,6 @@ pub(crate) fn call(
         let mut call = match read(&gateway, &mut head, &mut body, &endpoint).await {
             Ok(call) => call,
             Err(failure) => {
-                request_body::discard(body);
                 access_log::refused(&id, endpoint.path, &failure);
                 return failure.into_response_in(endpoint.dialect, &id);
             }
@@ -105,10 +104,7 @@ pub(crate) async fn route(State(gateway): State<Arc<Gateway>>, request: Request<
             .pool
             .explain_call(&call)
             .map_err(|error| Failure::from_error(&error)),
-        Err(failure) => {
-            request_body::discard(body);
-            Err(failure)
-        }
+        Err(failure) => Err(failure),
     };
     match explained {
         Ok(explanation) => json_response(&explanation, &id),
@@ -146,7 +142,13 @@ async fn read(
     if endpoint.dialect == Dialect::Gemini {
         key_to_header(&head.uri, &mut head.headers);
     }
-    let (scope, bytes) = admit(gateway, &head.headers, body).await?;
+    let (scope, bytes) = match admit(gateway, &head.headers, body).await {
+        Ok(admitted) => admitted,
+        Err(failure) => {
+            request_body::discard(std::mem::take(body));
+            return Err(failure);
+        }
+    };
     let call = match (endpoint.operation, endpoint.dialect) {
         (operation, Dialect::OpenAiChat) => match head.headers.get(CONTENT_TYPE) {
             Some(kind) if operation.takes_form() && !is_json(kind) => Call::read_form(operation, bytes, kind),
